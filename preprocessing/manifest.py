@@ -1,0 +1,205 @@
+"""The file format between preprocessing (writes it) and training (reads it): one JSON file per dataset.
+
+``{"format": "assay-manifest", "version": 1, "dataset": ..., "facts": {...}, "videos": [...]}`` with one entry per video:
+what is known about it (label, method, source, ...) and its ``frames``, among them those in which no face was found.
+Paths are relative to the dataset's store, with forward slashes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from training.core.errors import ManifestError, did_you_mean
+from training.core.paths import atomic, shown
+
+FORMAT, VERSION = "assay-manifest", 1
+SPLITS = ("train", "val", "test")
+REAL = "real"
+"""The method name of every real video."""
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """One video (or still picture) of a dataset and all that is known about it."""
+
+    dataset: str
+    video: str
+    """Path that is unique within the dataset, with method and compression: ``Deepfakes/c23/000_003``."""
+    label: int
+    """0 real, 1 fake."""
+    method: str
+    """Which manipulation, ``real`` for real videos."""
+    source: str
+    """Whose pictures it is made from: fakes share it with the real video they were made of (pairs, leaks)."""
+    split: str
+    target: str | None = None
+    person: str | None = None
+    """The visible identity, where known."""
+    compression: str | None = None
+    note: str | None = None
+    """Why frames are missing (truncated, unreadable, ...), None when nothing is amiss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One sampled frame of a video."""
+
+    frame: int
+    """Index in the source video."""
+    face_found: bool = True
+    image: str | None = None
+    mask: str | None = None
+    landmarks: str | None = None
+    matrix: tuple[float, ...] | None = None
+    """Row-major 2x3 similarity from source pixels to crop pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One extracted face: the facts of its :class:`Frame` and :class:`Video` side by side. What recipes draw from."""
+
+    dataset: str
+    video: str
+    frame: int
+    label: int
+    method: str
+    source: str
+    split: str
+    image: str
+    mask: str | None = None
+    landmarks: str | None = None
+    matrix: tuple[float, ...] | None = None
+    target: str | None = None
+    person: str | None = None
+    compression: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Names this frame in every message and score file, unique over datasets and manipulations."""
+        return f"{self.dataset}/{self.video}/{self.frame:05d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A dataset as preprocessing left it. ``facts`` hold how (crop, detector, versions) and coverage counts."""
+
+    dataset: str
+    entries: list[tuple[Video, list[Frame]]]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def records(self, split: str, compression: str | None = None) -> Iterator[Record]:
+        """The faces of one split, in file order; with ``compression`` only videos of that level or of none."""
+        for video, frames in self.entries:
+            if video.split == split and (compression is None or video.compression in (None, compression)):
+                yield from (_record(video, frame) for frame in frames if frame.face_found)
+
+    def write(self, path: Path) -> None:
+        """Write atomically, videos sorted by name, so that equal data give equal files."""
+        ordered = sorted(self.entries, key=lambda entry: entry[0].video)
+        videos = [
+            {**_sparse(video, skip="dataset"), "frames": [_sparse(f) for f in sorted(frames, key=lambda f: f.frame)]}
+            for video, frames in ordered
+        ]
+        tree = {"format": FORMAT, "version": VERSION, "dataset": self.dataset, "facts": self.facts, "videos": videos}
+        with atomic(path) as temporary:
+            temporary.write_text(json.dumps(tree, indent=1) + "\n")
+
+
+def read(path: Path) -> Manifest:
+    """The manifest in ``path``.
+
+    Raises:
+        ManifestError: the file is missing, no JSON, of another format or version, or an entry is not as it should be.
+    """
+    if not path.is_file():
+        known = did_you_mean(path.stem, (p.stem for p in path.parent.glob("*.json")))
+        raise ManifestError(f"no manifest {shown(path)}; {known}")
+    try:
+        tree = json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ManifestError(f"{shown(path)}: not a JSON file ({error})") from error
+    if not isinstance(tree, dict) or tree.get("format") != FORMAT:
+        raise ManifestError(f"{shown(path)}: not a manifest; expected 'format': '{FORMAT}'")
+    if tree.get("version") != VERSION:
+        raise ManifestError(f"{shown(path)}: manifest version {tree.get('version')!r}; this Assay reads {VERSION}")
+    return _parse(tree, shown(path))
+
+
+def _parse(tree: dict[str, Any], where: str) -> Manifest:
+    dataset, videos = tree.get("dataset"), tree.get("videos")
+    if not isinstance(dataset, str) or not isinstance(videos, list):
+        raise ManifestError(f"{where}: needs 'dataset' (text) and 'videos' (list)")
+    entries, seen = [], set()
+    for number, item in enumerate(videos):
+        at = f"{where}: videos[{number}]"
+        if not isinstance(item, dict) or not isinstance(item.get("frames"), list):
+            raise ManifestError(f"{at}: expected an object with 'frames' (list)")
+        video = _build(Video, {"dataset": dataset, **{k: v for k, v in item.items() if k != "frames"}}, at)
+        if video.video in seen:
+            raise ManifestError(f"{at}: video '{video.video}' is listed twice")
+        seen.add(video.video)
+        _check_video(video, at)
+        entries.append((video, [_frame(f, f"{at}.frames[{i}]") for i, f in enumerate(item["frames"])]))
+    return Manifest(dataset, entries, tree.get("facts", {}))
+
+
+def _check_video(video: Video, at: str) -> None:
+    if type(video.label) is not int or video.label not in (0, 1):
+        raise ManifestError(f"{at}: label is {video.label!r}; expected 0 (real) or 1 (fake)")
+    if video.split not in SPLITS:
+        raise ManifestError(f"{at}: split is {video.split!r}; expected one of {', '.join(SPLITS)}")
+    for name in ("video", "method", "source"):
+        if not isinstance(getattr(video, name), str) or not getattr(video, name):
+            raise ManifestError(f"{at}: {name} is {getattr(video, name)!r}; expected text")
+
+
+def _frame(item: Any, at: str) -> Frame:
+    if not isinstance(item, dict):
+        raise ManifestError(f"{at}: expected an object")
+    frame = _build(Frame, item, at)
+    if type(frame.frame) is not int or frame.frame < 0:
+        raise ManifestError(f"{at}: frame is {frame.frame!r}; expected an index >= 0")
+    if frame.face_found and frame.image is None:
+        raise ManifestError(f"{at}: has a face but no 'image'")
+    for name in ("image", "mask", "landmarks"):
+        check_relative(getattr(frame, name), f"{at}.{name}")
+    return frame
+
+
+def check_relative(path: Any, at: str) -> None:
+    """Refuse a store path that is not text, is absolute or climbs out of the store.
+
+    Raises:
+        ManifestError: naming ``at``.
+    """
+    if path is None:
+        return
+    if not isinstance(path, str) or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        raise ManifestError(f"{at}: {path!r} must be a relative path inside the store")
+
+
+def _build(kind: type, item: dict[str, Any], at: str) -> Any:
+    known = {f.name for f in fields(kind)}
+    for key in item:
+        if key not in known:
+            raise ManifestError(f"{at}: '{key}' is not a known key; {did_you_mean(key, known)}")
+    try:
+        return kind(**{k: tuple(v) if k == "matrix" and v is not None else v for k, v in item.items()})
+    except TypeError as error:
+        raise ManifestError(f"{at}: {str(error).split('() ')[-1]}") from error
+
+
+def _record(video: Video, frame: Frame) -> Record:
+    facts = {f.name: getattr(video, f.name) for f in fields(Video) if f.name != "note"}
+    facts |= {f.name: getattr(frame, f.name) for f in fields(Frame) if f.name != "face_found"}
+    return Record(**facts)
+
+
+def _sparse(item: Video | Frame, skip: str = "") -> dict[str, Any]:
+    """Without the keys that hold their default, so that manifests of large sets stay readable and small."""
+    pairs = ((f, getattr(item, f.name)) for f in fields(item) if f.name != skip)
+    return {f.name: value for f, value in pairs if value != f.default}
