@@ -1,0 +1,73 @@
+"""The detector contract: two methods to write, the rest has defaults that suit most methods."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from training.core.types import Batch, Losses, Prediction, Task
+
+LossFn = Callable[[], Losses]
+Update = Callable[..., Losses]
+"""``update(loss_fn, group="main")``: one optimizer step on the loss that ``loss_fn()`` returns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where training stands: epoch ``epoch`` of ``epochs``, counted from 0."""
+
+    epoch: int
+    epochs: int
+
+
+class Detector(nn.Module, ABC):
+    """A method. Its constructor arguments are its hyper-parameters: the YAML may name exactly those.
+
+    Four arguments are filled in by the framework when the signature asks for them: ``backbone`` (a function that
+    returns a fresh backbone of :mod:`training.networks.zoo`), ``num_methods`` (classes of ``batch.method``, real
+    included), ``num_persons`` (identities of ``batch.person``) and ``resolution`` (pixels).
+    """
+
+    tasks: ClassVar[tuple[Task, ...]] = (Task.DETECTION,)
+    recipe: ClassVar[str | None] = None
+    """The recipe this method cannot do without; None when any will do."""
+
+    @abstractmethod
+    def loss(self, batch: Batch) -> Losses:
+        """The training loss of a batch."""
+
+    @abstractmethod
+    def predict(self, batch: Batch) -> Prediction:
+        """The verdict on a batch; called in eval mode without gradients. Rows must not depend on each other."""
+
+    def training_step(self, batch: Batch, update: Update) -> Losses:
+        """One batch of training. Override for methods that step more than once (adversarial, alternating)."""
+        return update(lambda: self.loss(batch))
+
+    def param_groups(self) -> dict[str, list[nn.Parameter]]:
+        """The parameters each optimizer owns. Override together with :meth:`training_step`."""
+        return {"main": [p for p in self.parameters() if p.requires_grad]}
+
+    def on_epoch_start(self, progress: Progress) -> None:  # noqa: B027 - a hook, not a duty
+        """Reset statistics, unfreeze layers."""
+
+    def on_epoch_end(self, progress: Progress) -> None:  # noqa: B027
+        """Update thresholds, prototypes, pseudo-labels. Keep what must survive a restart in buffers."""
+
+    def calibrate(self, batches: Iterable[Batch]) -> None:  # noqa: B027
+        """Gather training statistics that prediction needs, in buffers; called once after training."""
+
+    @classmethod
+    def from_released(cls, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """A checkpoint of the reference implementation under our names; every key is used or listed as dead.
+
+        Raises:
+            WeightsError: the method has no published format, or keys are missing or unknown.
+        """
+        from training.core.errors import WeightsError
+
+        raise WeightsError(f"{cls.__name__} knows no released checkpoint format; give one that Assay saved")
