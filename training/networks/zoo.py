@@ -1,6 +1,112 @@
-"""Backbones by name: what they compute, what input they want, where their weights come from.
+"""Backbones by name: what computes them, what input they want, what weights they start from.
 
-A backbone is a module with ``dim`` whose ``forward(image)`` returns features ``(N, dim)`` of normalized images
-``(N, 3, H, W)``; many also offer ``feature_map(image) -> (N, C, h, w)``. Each lives in a module of this package that
-fills one :class:`Entry`; a detector asks for ``backbone`` in its constructor and calls it once per copy it needs.
+A backbone is a module with ``dim`` whose ``forward(image)`` gives features ``(N, dim)`` of normalized images
+``(N, 3, H, W)``; convolutional ones also offer ``feature_map(image) -> (N, C, h, w)``. A detector that asks for
+``backbone`` in its constructor gets a function that returns a fresh one.
 """
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from torch import nn
+
+from training.core.config import Spec, instantiate
+from training.core.errors import ConfigError, RegistryError, did_you_mean
+from training.networks import tuning, weights
+
+HALF = (0.5, 0.5, 0.5)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One backbone. ``build`` and ``hub`` are ``module:function`` below ``training.networks``, imported when asked."""
+
+    build: str
+    """Returns the network with random weights."""
+    hub: str | None = None
+    """Returns the published weights as a state dict of that network; None when there are none."""
+    mean: tuple[float, float, float] = HALF
+    std: tuple[float, float, float] = HALF
+    resolution: int = 256
+    params: dict[str, Any] = field(default_factory=dict)
+    tiny: dict[str, Any] = field(default_factory=dict)
+    """What the tiny variant changes in ``params``; its ``resolution`` too when it has another."""
+
+
+BACKBONES: dict[str, Entry] = {}
+
+
+@dataclass(frozen=True)
+class Input:
+    """What a network wants to see: ``resolution`` pixels, ``(x / 255 - mean) / std`` per RGB channel."""
+
+    resolution: int = 256
+    mean: tuple[float, float, float] = HALF
+    std: tuple[float, float, float] = HALF
+
+
+@dataclass(kw_only=True)
+class Common:
+    """The keys every ``backbone`` block may hold besides the network's own."""
+
+    weights: str = "pretrained"
+    """``pretrained`` (a file in weights/, else the hub), ``random``, or a file."""
+    size: Literal["full", "tiny"] = "full"
+    tune: str = "full"
+
+
+def find(name: str) -> Entry:
+    """The entry called ``name``.
+
+    Raises:
+        RegistryError: there is none; the nearest name is offered.
+    """
+    if name not in BACKBONES:
+        raise RegistryError(f"unknown backbone '{name}'; {did_you_mean(name, BACKBONES)}")
+    return BACKBONES[name]
+
+
+def wanted_input(spec: Spec) -> Input:
+    """The input of the backbone that ``spec`` names."""
+    entry, common, _ = _split(spec)
+    resolution = entry.tiny.get("resolution", entry.resolution) if common.size == "tiny" else entry.resolution
+    return Input(resolution, entry.mean, entry.std)
+
+
+def maker(spec: Spec) -> Callable[[], nn.Module]:
+    """A function that builds the backbone of ``spec``, with its weights loaded and its tuning applied.
+
+    Raises:
+        ConfigError, RegistryError: now, when the block is wrong; WeightsError: when called, if weights are missing.
+    """
+    entry, common, own = _split(spec)
+    build = _resolve(entry.build)
+    params = {**entry.params, **(entry.tiny if common.size == "tiny" else {}), **own}
+
+    def make() -> nn.Module:
+        network = instantiate(build, params, {}, spec.at)
+        if common.weights != "random":
+            if common.size == "tiny" and common.weights == "pretrained":
+                raise ConfigError(f"backbone '{spec.name}': size tiny has no pretrained weights; set weights: random")
+            fetch = _resolve(entry.hub) if entry.hub else None
+            weights.load_backbone(network, spec.name, common.weights, fetch)
+        tuning.apply(network, common.tune)
+        return network
+
+    return make
+
+
+def _split(spec: Spec) -> tuple[Entry, Common, dict[str, Any]]:
+    entry = find(spec.name)
+    shared = {k: v for k, v in spec.params.items() if k in Common.__dataclass_fields__}
+    own = {k: v for k, v in spec.params.items() if k not in shared}
+    return entry, instantiate(Common, shared, {}, spec.at), own
+
+
+def _resolve(where: str) -> Callable[..., Any]:
+    module, _, name = where.partition(":")
+    return getattr(importlib.import_module(f"training.networks.{module}"), name)

@@ -1,0 +1,40 @@
+"""The camera: what lens, tone curve and sensor make of a clean picture. Real and fake videos pass through the same one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """A camera and its encoder.
+
+    `gamma` is the tone curve's exponent, `gains` the white balance of R, G, B, `blur` the lens' standard deviation in
+    pixels, `noise` the sensor's in [0, 1], `rate` frames per second, `crf` the quality setting of H.264.
+    """
+
+    gamma: float
+    gains: tuple[float, float, float]
+    blur: float
+    noise: float
+    rate: int
+    crf: int
+
+    def develop(self, picture: np.ndarray) -> np.ndarray:
+        """Lens, white balance and tone of a clean picture; (H, W, 3) float32 in [0, 1] in and out."""
+        seen = cv2.GaussianBlur(picture, (0, 0), self.blur) * np.float32(self.gains)
+        return np.clip(seen, 0, 1) ** self.gamma
+
+    def expose(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Add sensor noise to a developed (H, W, 3) float32 image and quantize it to uint8."""
+        noisy = image + self.noise * rng.standard_normal(image.shape, dtype=np.float32)
+        return (np.clip(noisy, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+STUDIO = Camera(gamma=0.89, gains=(1.0, 1.0, 1.0), blur=0.55, noise=0.008, rate=10, crf=23)
+"""Shoots the FaceForensics++-like set, at its compression c23."""
+HANDHELD = Camera(gamma=0.80, gains=(1.05, 0.98, 0.86), blur=0.75, noise=0.016, rate=12, crf=27)
+"""Shoots the Celeb-DF-like set: brighter, warmer, softer, noisier and more compressed."""

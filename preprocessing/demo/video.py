@@ -1,0 +1,34 @@
+"""Writes H.264 files whose bytes depend on nothing but the frames."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import av
+import numpy as np
+
+
+def write_video(path: Path, frames: Iterable[np.ndarray], rate: int, crf: int) -> None:
+    """Encode uint8 frames, (H, W, 3) RGB or (H, W) gray with even sides, to an mp4 that appears only when complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        _encode(part, frames, rate, crf)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _encode(path: Path, frames: Iterable[np.ndarray], rate: int, crf: int) -> None:
+    frames = list(frames)
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf)})
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.thread_count = 1  # the bytes must not depend on the number of cores
+        for pixels in frames:
+            kind = "gray" if pixels.ndim == 2 else "rgb24"
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format=kind)))
+        container.mux(stream.encode(None))

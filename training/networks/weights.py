@@ -1,0 +1,82 @@
+"""Reading weights files safely, and finding those a backbone starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from training.core.errors import WeightsError
+from training.core.paths import WEIGHTS, shown
+
+SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The tensors of a ``.safetensors`` or torch file, on the CPU; ``module.`` prefixes of DDP runs are dropped.
+
+    Raises:
+        WeightsError: missing, damaged, or holding anything but tensors (such a file is never unpickled).
+    """
+    if not path.is_file():
+        raise WeightsError(f"no weights file {shown(path)}")
+    try:
+        if path.suffix == ".safetensors":
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251 - weights_only
+    except (SafetensorError, UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+        raise WeightsError(f"{shown(path)}: not a safe weights file ({str(error).splitlines()[0]})") from error
+    state = state.get("state_dict", state) if isinstance(state, dict) else state
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise WeightsError(f"{shown(path)}: expected a state dict of tensors")
+    return {key.removeprefix("module."): value for key, value in state.items()}
+
+
+def load_strict(network: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
+    """Load ``state`` whole.
+
+    Raises:
+        WeightsError: naming the first missing, unknown or misshaped keys.
+    """
+    own = network.state_dict()
+    missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+    misshaped = [k for k in own.keys() & state.keys() if own[k].shape != state[k].shape]
+    faults = [
+        f"{len(keys)} {what} ({', '.join(keys[:3])}{', ...' if len(keys) > 3 else ''})"
+        for what, keys in (("missing", missing), ("unknown", unknown), ("of another shape", sorted(misshaped)))
+        if keys
+    ]
+    if faults:
+        raise WeightsError(f"{where} does not fit {type(network).__name__}: keys {'; '.join(faults)}")
+    network.load_state_dict(state)
+
+
+def load_backbone(network: nn.Module, name: str, source: str, fetch: Callable[[], dict[str, Tensor]] | None) -> None:
+    """Fill a backbone from ``source``: a file, or ``pretrained`` = ``weights/<name>.*`` if there, else the hub.
+
+    Raises:
+        WeightsError: nothing to be had; says what to put where.
+    """
+    files = [WEIGHTS / f"{name}{s}" for s in SUFFIXES] if source == "pretrained" else [Path(source)]
+    found = next((f for f in files if f.is_file()), None)
+    if found is None and source != "pretrained":
+        raise WeightsError(f"backbone.weights: no file {source}; give a file, 'pretrained' or 'random'")
+    if found is not None:
+        state, where = read_state(found), shown(found)
+        convert = getattr(network, "convert", None)
+        load_strict(network, convert(state) if convert else state, where)
+        return
+    advice = f"put them into {shown(files[0])} (see weights/README.md), or set backbone.weights to a file or 'random'"
+    if fetch is None:
+        raise WeightsError(f"backbone '{name}' has no published weights to fetch; {advice}")
+    try:
+        state = fetch()
+    except (OSError, RuntimeError) as error:
+        raise WeightsError(f"cannot fetch the weights of '{name}' ({type(error).__name__}); {advice}") from error
+    load_strict(network, state, f"the hub's {name}")
