@@ -28,10 +28,14 @@ class Camera:
         seen = cv2.GaussianBlur(picture, (0, 0), self.blur) * np.float32(self.gains)
         return np.clip(seen, 0, 1) ** self.gamma
 
-    def expose(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Add sensor noise to a developed (H, W, 3) float32 image and quantize it to uint8."""
-        noisy = image + self.noise * rng.standard_normal(image.shape, dtype=np.float32)
-        return (np.clip(noisy, 0, 1) * 255 + 0.5).astype(np.uint8)
+    def grain(self, rng: np.random.Generator, size: int) -> np.ndarray:
+        """The sensor's noise in one frame, (size, size, 3) float32."""
+        return self.noise * rng.standard_normal((size, size, 3), dtype=np.float32)
+
+
+def quantize(image: np.ndarray) -> np.ndarray:
+    """Float image in [0, 1] to uint8; what lies outside is clipped."""
+    return (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 STUDIO = Camera(gamma=0.89, gains=(1.0, 1.0, 1.0), blur=0.55, noise=0.008, rate=10, crf=23)

@@ -101,9 +101,7 @@ def _brows(albedo: np.ndarray, identity: Identity, s: Surface) -> np.ndarray:
     return over(albedo, np.minimum(identity.hair * 0.75, 0.38), alpha)
 
 
-def _eyes(
-    albedo: np.ndarray, identity: Identity, expression: Expression, s: Surface, light: Light
-) -> np.ndarray:
+def _eyes(albedo: np.ndarray, identity: Identity, expression: Expression, s: Surface, light: Light) -> np.ndarray:
     y, u = s.y, (s.side - identity.eye_x) / identity.eye_width
     opening = identity.eye_height * (1 - 0.96 * expression.blink)
     upper, lower = identity.eye_y - opening * arch(u), identity.eye_y + 0.72 * opening * arch(u)
@@ -118,9 +116,7 @@ def _eyes(
     return albedo
 
 
-def _eyeball(
-    identity: Identity, expression: Expression, s: Surface, light: Light, below_lid: np.ndarray
-) -> np.ndarray:
+def _eyeball(identity: Identity, expression: Expression, s: Surface, light: Light, below_lid: np.ndarray) -> np.ndarray:
     """White, iris, pupil and the lamp's reflection; the white is darker just below the upper lid."""
     white = EYE_WHITE * (0.80 + 0.20 * np.clip(below_lid / 0.06, 0, 1))[..., None]
     x = s.x - np.sign(s.x) * identity.eye_x - 0.04 * expression.gaze

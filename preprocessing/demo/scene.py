@@ -64,9 +64,7 @@ def _shoulders(image: np.ndarray, cloth: np.ndarray, u: np.ndarray, v: np.ndarra
     return over(image, cloth * folds[..., None], alpha)
 
 
-def _neck(
-    image: np.ndarray, identity: Identity, pose: Pose, light: Light, u: np.ndarray, v: np.ndarray
-) -> np.ndarray:
+def _neck(image: np.ndarray, identity: Identity, pose: Pose, light: Light, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     x = u - 0.25 * float(np.sin(pose.yaw)) * np.clip(1.35 - v, 0, 1)
     width = 0.40 + 0.08 * step(v - 1.15, 0.08)
     collar = 1.30 + 0.18 * np.exp(-((x / 0.3) ** 2))

@@ -31,9 +31,7 @@ class Shot:
         """What the camera takes, (size, size, 3), before its noise."""
         return self.render(self.person)
 
-    def render(
-        self, person: Identity, expression: Expression | None = None, light: Light | None = None
-    ) -> np.ndarray:
+    def render(self, person: Identity, expression: Expression | None = None, light: Light | None = None) -> np.ndarray:
         """The same shot with another person's head, expression or light on the head, (size, size, 3)."""
         pose = replace(self.pose, expression=expression or self.pose.expression)
         return self.camera.develop(render_head(self._backdrop, person, pose, light or self.setting.light))

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import av
 import numpy as np
 
+from training.core.paths import atomic
 
-def write_video(path: Path, frames: Iterable[np.ndarray], rate: int, crf: int) -> None:
+
+def write_video(path: Path, frames: Sequence[np.ndarray], rate: int, crf: int) -> None:
     """Encode uint8 frames, (H, W, 3) RGB or (H, W) gray with even sides, to an mp4 that appears only when complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        _encode(part, frames, rate, crf)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _encode(path: Path, frames: Iterable[np.ndarray], rate: int, crf: int) -> None:
-    frames = list(frames)
-    with av.open(str(path), "w", format="mp4") as container:
+    with atomic(path) as part, av.open(str(part), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf)})
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv420p"
