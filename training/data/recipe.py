@@ -1,0 +1,170 @@
+"""How samples are drawn. A recipe turns records into lists of samples; ordering, sharding, collating are shared."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from preprocessing.manifest import Record
+from training.core.errors import DataError
+from training.core.types import UNKNOWN, Batch, Identity, Sample, collate
+from training.data.select import Faces
+from training.data.transforms import Transform
+
+
+@dataclass
+class Corpus:
+    """What a recipe draws from: the records, their pictures, and how these become tensors."""
+
+    records: list[Record]
+    faces: Faces
+    transform: Transform
+    seed: int = 0
+    classes: list[str] = field(default_factory=list)
+    persons: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._method = {name: i for i, name in enumerate(self.classes)}
+        self._person = {name: i for i, name in enumerate(self.persons)}
+
+    def method(self, record: Record) -> int:
+        """Index of the record's method in the run's class list, -1 when it is not among them."""
+        return self._method.get(record.method, UNKNOWN)
+
+    def person(self, record: Record) -> int:
+        """Index of the record's visible identity, -1 when it is unknown."""
+        return self._person.get(record.person, UNKNOWN)
+
+
+class Recipe(Dataset, ABC):
+    """``draw(i, rng)`` returns one or more samples; ``rng`` is the only source of randomness it may use.
+
+    Further constructor arguments are what ``data.recipe`` in the YAML may say.
+    """
+
+    at_test: ClassVar[str] = "frames"
+    """The recipe that draws test samples for a detector trained by this one."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        self.corpus = corpus
+        self.records = corpus.records
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Draws per epoch."""
+
+    @abstractmethod
+    def draw(self, index: int, rng: np.random.Generator) -> list[Sample]:
+        """The samples of draw ``index``."""
+
+    def order(self, epoch: int, rng: np.random.Generator) -> np.ndarray | None:  # noqa: ARG002 - for overriders
+        """The draws of one training epoch, in order, repeats allowed; None: each once, shuffled."""
+        return None
+
+    def __getitem__(self, at: tuple[int, int]) -> list[Sample]:
+        epoch, index = at
+        return self.draw(index, np.random.default_rng((self.corpus.seed, epoch, index)))
+
+    def image(self, record: Record) -> np.ndarray:
+        """The record's face, ``(H, W, 3)`` uint8 RGB as stored."""
+        return self.corpus.faces.of(record).image(record)
+
+    def sample(self, record: Record, rng: np.random.Generator, image: Tensor | None = None, **extra: Any) -> Sample:
+        """The plain sample of a record; ``image`` and ``extra`` override its fields."""
+        truth = {
+            "label": record.label,
+            "method": self.corpus.method(record),
+            "person": self.corpus.person(record),
+            "identity": Identity(record.dataset, record.video, record.frame),
+        }
+        if image is None:
+            image = self.corpus.transform(self.image(record), rng)
+        return Sample(image=image, **{**truth, **extra})
+
+
+class BatchOrder(Sampler[list[tuple[int, int]]]):
+    """The batches of one process in one epoch: a function of seed and epoch alone.
+
+    A global batch of ``batch_size * world`` draws is shared out among the processes, so that each draw is seen once
+    and all take the same number of steps. A tail too short to give every process a draw joins the batch before it.
+    """
+
+    def __init__(self, recipe: Recipe, batch_size: int, train: bool, rank: int = 0, world: int = 1) -> None:
+        self.recipe, self.train, self.rank, self.world = recipe, train, rank, world
+        self.size = batch_size * world
+        self.epoch, self.skip = 0, 0
+        if train and len(recipe) < world:
+            raise DataError(f"{len(recipe)} draws cannot be shared by {world} processes; use fewer processes")
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        order = self._order()
+        edges = self._edges(len(order))
+        for start, stop in list(zip(edges, edges[1:], strict=False))[self.skip :]:
+            mine = order[start:stop][self.rank :: self.world]
+            if len(mine):
+                yield [(self.epoch, int(i)) for i in mine]
+
+    def __len__(self) -> int:
+        return len(self._edges(len(self._order()))) - 1 - self.skip
+
+    def _order(self) -> np.ndarray:
+        if not self.train:
+            return np.arange(len(self.recipe))
+        rng = np.random.default_rng((self.recipe.corpus.seed, self.epoch))
+        chosen = self.recipe.order(self.epoch, rng)
+        return rng.permutation(len(self.recipe)) if chosen is None else np.asarray(chosen)
+
+    def _edges(self, draws: int) -> list[int]:
+        edges = [*range(0, draws, self.size), draws]
+        if self.train and len(edges) > 2 and edges[-1] - edges[-2] < self.world:
+            del edges[-2]
+        return edges
+
+
+@dataclass
+class Batches:
+    """``batches(epoch, skip)`` iterates over an epoch's batches, without the first ``skip`` ones when resuming."""
+
+    recipe: Recipe
+    batch_size: int
+    workers: int
+    train: bool
+    rank: int = 0
+    world: int = 1
+    pin: bool = False
+
+    def __post_init__(self) -> None:
+        self._order = BatchOrder(self.recipe, self.batch_size, self.train, self.rank, self.world)
+        self._loader = DataLoader(
+            self.recipe,
+            batch_sampler=self._order,
+            num_workers=self.workers,
+            collate_fn=collate,
+            pin_memory=self.pin,
+            persistent_workers=self.workers > 0 and self.train,
+            prefetch_factor=4 if self.workers else None,
+            worker_init_fn=_one_thread,
+            # A generator of its own: loading must not move the global one, or resuming would not be exact.
+            generator=torch.Generator(),
+        )
+
+    def __call__(self, epoch: int = 0, skip: int = 0) -> DataLoader[Batch]:
+        self._order.epoch, self._order.skip = epoch, skip
+        return self._loader
+
+    def steps(self, epoch: int = 0) -> int:
+        """Batches of a whole epoch."""
+        self._order.epoch, self._order.skip = epoch, 0
+        return len(self._order)
+
+
+def _one_thread(worker: int) -> None:  # noqa: ARG001 - the loader passes the worker's number
+    torch.set_num_threads(1)
+

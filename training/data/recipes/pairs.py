@@ -1,0 +1,40 @@
+"""A fake frame with a real frame, of the same source video where there is one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Literal
+
+import numpy as np
+
+from preprocessing.manifest import Record
+from training.core.errors import DataError
+from training.core.registry import RECIPES
+from training.core.types import Sample
+from training.data.recipe import Corpus, Recipe
+
+
+@RECIPES.register("pairs")
+class Pairs(Recipe):
+    """Every fake once per epoch, each behind a real: ``match: source`` of the video it was made from, ``any`` at random."""
+
+    def __init__(self, corpus: Corpus, match: Literal["source", "any"] = "source") -> None:
+        super().__init__(corpus)
+        self.fakes = [r for r in self.records if r.label == 1]
+        self.reals = [r for r in self.records if r.label == 0]
+        if not self.fakes or not self.reals:
+            raise DataError(
+                f"recipe 'pairs' needs real and fake frames, got {len(self.reals)} real and {len(self.fakes)} fake"
+            )
+        self.by_source: dict[tuple[str, str], list[Record]] = defaultdict(list)
+        for record in self.reals if match == "source" else []:
+            self.by_source[record.dataset, record.source].append(record)
+
+    def __len__(self) -> int:
+        return len(self.fakes)
+
+    def draw(self, index: int, rng: np.random.Generator) -> list[Sample]:
+        """A real, then the fake ``index``."""
+        fake = self.fakes[index]
+        reals = self.by_source.get((fake.dataset, fake.source)) or self.reals
+        return [self.sample(reals[rng.integers(len(reals))], rng), self.sample(fake, rng)]

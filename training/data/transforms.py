@@ -1,0 +1,130 @@
+"""From a stored face to the tensor a recipe returns: resize, augment; masks and landmarks follow the picture.
+
+Augmentation is DeepfakeBench's set (flip, rotation, blur, brightness/contrast or hue/saturation, JPEG), each drawn
+from the generator passed in. Pictures stay uint8: the device normalizes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.core.schema import AugmentConfig
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What moves pixels: a flip, then a rotation about the center by ``degrees``."""
+
+    flip: bool = False
+    degrees: float = 0.0
+
+    def matrix(self, size: int) -> np.ndarray:
+        """The ``(2, 3)`` map from source to result pixels of a ``size`` x ``size`` picture."""
+        center = (size - 1) / 2
+        mirror = np.array([[-1, 0, size - 1], [0, 1, 0], [0, 0, 1]]) if self.flip else np.eye(3)
+        return cv2.getRotationMatrix2D((center, center), self.degrees, 1.0) @ mirror
+
+    def picture(self, picture: np.ndarray, border: int = cv2.BORDER_REFLECT_101) -> np.ndarray:
+        """The moved picture, of the same size."""
+        picture = np.ascontiguousarray(picture[:, ::-1]) if self.flip else picture
+        if not self.degrees:
+            return picture
+        size = picture.shape[0]
+        return cv2.warpAffine(picture, Geometry(degrees=self.degrees).matrix(size), (size, size), borderMode=border)
+
+    def points(self, points: np.ndarray, size: int) -> np.ndarray:
+        """``(n, 2)`` points where :meth:`picture` puts them. A flip does not rename left and right."""
+        moved = points @ self.matrix(size)[:, :2].T + self.matrix(size)[:, 2]
+        return moved.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Transform:
+    """``transform(image, rng)`` -> ``(3, R, R)`` uint8 tensor; ``augment`` None leaves the picture as it is."""
+
+    resolution: int
+    augment: AugmentConfig | None = None
+
+    def __call__(self, image: np.ndarray, rng: np.random.Generator) -> Tensor:
+        return self.apply(image, rng)[0]
+
+    def apply(
+        self,
+        image: np.ndarray,
+        rng: np.random.Generator,
+        mask: np.ndarray | None = None,
+        landmarks: np.ndarray | None = None,
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """The picture with what belongs to it.
+
+        Args:
+            image: ``(H, W, 3)`` uint8 RGB.
+            mask: ``(H, W)`` uint8, comes back as ``(1, R, R)`` float32 in [0, 1].
+            landmarks: ``(n, 2)`` x, y in pixels of ``image``, come back in pixels of the result.
+        """
+        geometry = self._geometry(rng)
+        picture = geometry.picture(resize(image, self.resolution))
+        if self.augment:
+            picture = degrade(picture, self.augment, rng)
+        if mask is not None:
+            mask = geometry.picture(resize(mask, self.resolution, cv2.INTER_LINEAR), cv2.BORDER_CONSTANT)
+            mask = torch.from_numpy(mask.astype(np.float32)[None] / 255)
+        if landmarks is not None:
+            scaled = (landmarks + 0.5) * (self.resolution / image.shape[0]) - 0.5  # pixel centers lie at integers
+            landmarks = torch.from_numpy(geometry.points(scaled, self.resolution))
+        return to_tensor(picture), mask, landmarks
+
+    def _geometry(self, rng: np.random.Generator) -> Geometry:
+        if not self.augment:
+            return Geometry()
+        turn = rng.random() < self.augment.rotate
+        limit = self.augment.rotate_degrees
+        return Geometry(rng.random() < self.augment.flip, float(rng.uniform(-limit, limit)) if turn else 0.0)
+
+
+def resize(picture: np.ndarray, size: int, interpolation: int = cv2.INTER_CUBIC) -> np.ndarray:
+    """``picture`` at ``size`` x ``size``; cubic because published weights were trained on cubic resizing."""
+    return picture if picture.shape[:2] == (size, size) else cv2.resize(picture, (size, size), interpolation=interpolation)
+
+
+def to_tensor(picture: np.ndarray) -> Tensor:
+    """``(H, W, 3)`` uint8 as a ``(3, H, W)`` tensor."""
+    return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))
+
+
+def degrade(picture: np.ndarray, augment: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
+    """Blur, change of color and JPEG compression, each with its chance; ``(H, W, 3)`` uint8 in and out."""
+    if rng.random() < augment.blur:
+        low, high = augment.blur_kernel
+        kernel = int(rng.integers(low // 2, high // 2 + 1)) * 2 + 1
+        picture = cv2.GaussianBlur(picture, (kernel, kernel), 0)
+    if rng.random() < augment.color:
+        picture = _contrast(picture, augment, rng) if rng.random() < 0.5 else _hue(picture, augment, rng)
+    if rng.random() < augment.jpeg:
+        low, high = augment.jpeg_quality
+        picture = jpeg(picture, int(rng.integers(low, high + 1)))
+    return picture
+
+
+def jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
+    """``picture`` after JPEG compression at ``quality`` (1-100)."""
+    _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def _contrast(picture: np.ndarray, augment: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
+    gain = 1 + rng.uniform(-augment.contrast, augment.contrast)
+    shift = 255 * rng.uniform(-augment.brightness, augment.brightness)
+    return cv2.LUT(picture, (np.arange(256) * gain + shift).clip(0, 255).astype(np.uint8))
+
+
+def _hue(picture: np.ndarray, augment: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
+    shift = rng.uniform(-1, 1, 3) * (augment.hue, augment.saturation, augment.value)
+    hsv = cv2.cvtColor(picture, cv2.COLOR_RGB2HSV).astype(np.float32) + shift.astype(np.float32)
+    hsv[..., 0] %= 180  # OpenCV keeps hue in half degrees
+    return cv2.cvtColor(hsv.clip(0, 255).astype(np.uint8), cv2.COLOR_HSV2RGB)
