@@ -28,7 +28,7 @@ def alignment(z: Tensor, label: Tensor) -> Tensor:
 
 
 def uniformity(z: Tensor, temperature: float = 2.0) -> Tensor:
-    """Log of the mean Gaussian potential over all pairs of unit rows ``(N, d)`` (Wang & Isola, eq. 8); 0 for one row."""
+    """Log of the mean Gaussian potential of all pairs of unit rows ``(N, d)`` (Wang & Isola, eq. 8); 0 for one row."""
     if len(z) < 2:
         return z.sum() * 0
     first, second = _pairs(z)

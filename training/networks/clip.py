@@ -13,8 +13,6 @@ from torch import Tensor
 
 from training.core.errors import WeightsError
 
-MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-
 HF_NAMES = {
     "embeddings.class_embedding": "class_embedding",
     "embeddings.position_embedding.weight": "positional_embedding",
@@ -30,8 +28,8 @@ HF_NAMES = {
     "mlp.fc2.": "mlp.c_proj.",
 }
 NOT_VISION = (
-    "input_resolution", "context_length", "vocab_size", "logit_", "ln_final.", "positional_embedding", "token_embedding.",
-    "transformer.", "text_model.", "text_projection", "visual_projection.",
+    "input_resolution", "context_length", "vocab_size", "logit_", "positional_embedding", "token_embedding.",
+    "transformer.", "ln_final.", "text_model.", "text_projection", "visual_projection.",
 )  # fmt: skip
 """What published files hold beside the vision tower: the text tower, projections and scalars."""
 
@@ -45,7 +43,9 @@ class ClipVit(VisionTransformer):
     """
 
     def __init__(self, resolution: int, patch: int, width: int, layers: int, heads: int) -> None:
-        super().__init__(resolution, patch, width, layers, heads, mlp_ratio=4.0, act_layer=QuickGELU, output_tokens=True)
+        super().__init__(
+            resolution, patch, width, layers, heads, mlp_ratio=4.0, act_layer=QuickGELU, output_tokens=True
+        )
         self.proj = None
         self.dim, self.grid = width, resolution // patch
 

@@ -75,6 +75,15 @@ def binomial_blur(image: Tensor) -> Tensor:
     return F.conv2d(F.pad(image, (2, 2, 2, 2), mode="reflect"), torch.outer(row, row)[None, None])
 
 
+def border_of(mask: Tensor, grid: int) -> Tensor:
+    """Where a soft mask is neither in nor out: ``4 B (1 - B)`` of ``mask (N, 1, H, W)`` blurred and pooled to ``grid``.
+
+    Face X-ray's equation 2; values in [0, 1].
+    """
+    soft = F.adaptive_avg_pool2d(binomial_blur(mask), grid)
+    return 4 * soft * (1 - soft)
+
+
 def _stem(channels: int, strides: tuple[int, int, int], grid: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for width, stride in zip(STEM, strides, strict=True):

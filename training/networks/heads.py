@@ -55,3 +55,29 @@ class _Reverse(torch.autograd.Function):
 def reverse_gradient(x: Tensor, strength: Tensor) -> Tensor:
     """``x`` unchanged; on the way back its gradient times ``-strength`` (Ganin & Lempitsky, ICML 2015, eq. 15)."""
     return _Reverse.apply(x, strength)
+
+
+class IdentityDiscriminator(nn.Module):
+    """Names the person from a feature, while the reversed gradient takes from the feature what it goes by.
+
+    Args:
+        dim: of the features.
+        persons: how many there are to tell apart.
+        strength: largest factor of the reversed gradient; it rises from 0 with the epochs.
+    """
+
+    def __init__(self, dim: int, persons: int, strength: float) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(dim, 256), nn.GELU(), nn.Linear(256, persons))
+        self.strength = strength
+        self.register_buffer("reversal", torch.zeros(()))
+
+    def ramp(self, share: float) -> None:
+        """Set the factor for a run of which ``share`` is done: 0 at its start (Ganin & Lempitsky, section 4.1)."""
+        self.reversal.fill_(self.strength * (2 / (1 + math.exp(-10 * share)) - 1))
+
+    def loss(self, feature: Tensor, person: Tensor) -> Tensor:
+        """Mean cross entropy of the rows ``feature (N, dim)`` whose ``person (N,)`` is known (not -1); 0 if none is."""
+        known = person >= 0
+        logits = self.layers(reverse_gradient(feature, self.reversal))[known]
+        return F.cross_entropy(logits, person[known], reduction="sum") / known.sum().clamp_min(1)

@@ -37,7 +37,19 @@ class Entry:
     """What the tiny variant changes in ``params``; its ``resolution`` too when it has another."""
 
 
-BACKBONES: dict[str, Entry] = {}
+CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+CLIP_TINY = {"resolution": 112, "patch": 8, "width": 96, "layers": 4, "heads": 3}
+
+
+def _clip(hub: str, patch: int, width: int, layers: int, heads: int) -> Entry:
+    params = {"resolution": 224, "patch": patch, "width": width, "layers": layers, "heads": heads}
+    return Entry("clip:ClipVit", hub, CLIP_MEAN, CLIP_STD, 224, params, CLIP_TINY)
+
+
+BACKBONES: dict[str, Entry] = {
+    "clip_vit_l14": _clip("clip:hub_l14", patch=14, width=1024, layers=24, heads=16),
+    "clip_vit_b16": _clip("clip:hub_b16", patch=16, width=768, layers=12, heads=12),
+}
 
 
 @dataclass(frozen=True)
