@@ -9,7 +9,9 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from training.core.errors import WeightsError
 from training.core.types import Batch, Losses, Prediction, Task
+from training.networks.weights import Renames, rename
 
 LossFn = Callable[[], Losses]
 Update = Callable[..., Losses]
@@ -35,6 +37,8 @@ class Detector(nn.Module, ABC):
     tasks: ClassVar[tuple[Task, ...]] = (Task.DETECTION,)
     recipe: ClassVar[str | None] = None
     """The recipe this method cannot do without; None when any will do."""
+    released: ClassVar[Renames] = {}
+    """How the reference's checkpoints call our parameters; empty when none were published."""
 
     @abstractmethod
     def loss(self, batch: Batch) -> Losses:
@@ -66,8 +70,8 @@ class Detector(nn.Module, ABC):
         """A checkpoint of the reference implementation under our names; every key is used or listed as dead.
 
         Raises:
-            WeightsError: the method has no published format, or keys are missing or unknown.
+            WeightsError: the method has no published format, or keys are unknown.
         """
-        from training.core.errors import WeightsError
-
-        raise WeightsError(f"{cls.__name__} knows no released checkpoint format; give one that Assay saved")
+        if not cls.released:
+            raise WeightsError(f"{cls.__name__} knows no released checkpoint format; give one that Assay saved")
+        return rename(state, cls.released, cls.__name__)

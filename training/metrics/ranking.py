@@ -5,6 +5,7 @@ All of them are functions of two counts per threshold, so one sort serves every 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -88,7 +89,7 @@ def acc(counts: Counts) -> float:
 def tnr_at_tpr(counts: Counts, tpr: float) -> float:
     """Share of reals left in peace by the strictest threshold that catches at least ``tpr`` of the fakes."""
     fakes = counts.fakes[-1]
-    needed = np.ceil(tpr * fakes)
+    needed = math.ceil(tpr * fakes)
     needed -= (needed - 1) / fakes >= tpr  # the product may be rounded up past an integer
     return float(1 - counts.reals[np.searchsorted(counts.fakes, needed)] / counts.reals[-1])
 

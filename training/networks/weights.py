@@ -14,6 +14,9 @@ from torch import Tensor, nn
 from training.core.errors import WeightsError
 from training.core.paths import WEIGHTS, shown
 
+Renames = Mapping[str, "str | None | Callable[[str], str]"]
+"""Key or key prefix of another implementation -> ours; None: dead there; a function: from the rest to our whole key."""
+
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 
 
@@ -36,6 +39,27 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise WeightsError(f"{shown(path)}: expected a state dict of tensors")
     return {key.removeprefix("module."): value for key, value in state.items()}
+
+
+def rename(state: Mapping[str, Tensor], rules: Renames, who: str) -> dict[str, Tensor]:
+    """``state`` under our names; of several rules that fit a key, the longest counts.
+
+    Raises:
+        WeightsError: keys that no rule knows, the first ones named.
+    """
+    renamed: dict[str, Tensor] = {}
+    unknown = []
+    for key, value in state.items():
+        prefix = max((p for p in rules if key.startswith(p)), key=len, default=None)
+        if prefix is None:
+            unknown.append(key)
+        elif (ours := rules[prefix]) is not None:
+            rest = key.removeprefix(prefix)
+            renamed[ours(rest) if callable(ours) else ours + rest] = value
+    if unknown:
+        shown_keys = ", ".join(unknown[:3]) + (", ..." if len(unknown) > 3 else "")
+        raise WeightsError(f"not a released checkpoint of {who}: {len(unknown)} unknown keys ({shown_keys})")
+    return renamed
 
 
 def load_strict(network: nn.Module, state: Mapping[str, Tensor], where: str) -> None:

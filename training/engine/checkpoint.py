@@ -1,0 +1,97 @@
+"""Checkpoints: weights with everything needed to use them again (safetensors), and the state to resume from.
+
+A weights file carries in its header the resolved configuration, class names, preprocessing facts, versions and
+where training stood, so that testing and prediction need nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from training.core.errors import WeightsError
+from training.core.paths import atomic, shown
+
+HEADER = "assay"
+VERSION = 1
+
+
+@dataclass
+class Card:
+    """What a checkpoint says about itself."""
+
+    config: dict[str, Any]
+    classes: list[str]
+    persons: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    """Per training set: how its faces were cut (crop size, scale, detector)."""
+    environment: dict[str, Any] = field(default_factory=dict)
+    epoch: int = 0
+    step: int = 0
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    version: int = VERSION
+
+
+def save_weights(path: Path, network: nn.Module, card: Card) -> None:
+    """Write the network's state and its card, atomically."""
+    # Modules used twice share tensors, which the format refuses: each name gets its own copy.
+    state = {k: v.detach().cpu().contiguous().clone() for k, v in network.state_dict().items()}
+    with atomic(path) as temporary:
+        save_file(state, temporary, metadata={HEADER: json.dumps(asdict(card))})
+
+
+def read_card(path: Path) -> Card | None:
+    """The card of a checkpoint that Assay saved; None for anybody else's weights.
+
+    Raises:
+        WeightsError: the file is missing or damaged, or its card was written by a newer Assay.
+    """
+    if not path.is_file():
+        raise WeightsError(f"no checkpoint {shown(path)}")
+    if path.suffix != ".safetensors":
+        return None
+    try:
+        with safe_open(path, "pt") as file:
+            header = (file.metadata() or {}).get(HEADER)
+        tree = json.loads(header) if header else None
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{shown(path)}: not a readable safetensors file ({error})") from error
+    if tree is None:
+        return None
+    if tree.get("version") != VERSION:
+        raise WeightsError(f"{shown(path)}: checkpoint version {tree.get('version')!r}; this Assay reads {VERSION}")
+    return Card(**tree)
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Write a training state (tensors, numbers, text and containers of them), atomically."""
+    with atomic(path) as temporary:
+        torch.save(state, temporary)
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """What :func:`save_state` wrote, on the CPU.
+
+    Raises:
+        WeightsError: missing or damaged, or holding anything but plain data (never unpickled).
+    """
+    if not path.is_file():
+        raise WeightsError(f"nothing to resume: no {shown(path)}")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251 - weights_only
+    except (UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        raise WeightsError(f"{shown(path)}: damaged training state ({str(error).splitlines()[0]})") from error
+
+
+def to_cpu(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A copy of a state dict on the CPU."""
+    return {k: v.detach().cpu().clone() for k, v in state.items()}

@@ -1,0 +1,60 @@
+"""From a batch as drawn to one a network takes: on the device, normalized, in the memory format that is fast there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from training.core.errors import ConfigError
+from training.core.types import Batch
+from training.engine.distributed import local_rank
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """``prepare(batch)``: uint8 pixels become ``(x / 255 - mean) / std`` float32 on ``device``."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    device: torch.device
+
+    def __call__(self, batch: Batch) -> Batch:
+        batch = batch.to(self.device)
+        view = None if batch.view is None else self.normalize(batch.view)
+        return replace(batch, image=self.normalize(batch.image), view=view)
+
+    def normalize(self, image: Tensor) -> Tensor:
+        """``(..., 3, H, W)`` uint8 to normalized float32."""
+        mean, std = (torch.tensor(v, device=image.device).view(3, 1, 1) for v in (self.mean, self.std))
+        image = (image.float() / 255 - mean) / std
+        if image.ndim == 4 and image.is_cuda:
+            image = image.contiguous(memory_format=torch.channels_last)
+        return image
+
+
+def pick_device(name: str) -> torch.device:
+    """``auto`` (the GPU of this process, else the CPU), ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        ConfigError: unknown name, or no such device here.
+    """
+    if name == "auto":
+        name = f"cuda:{local_rank()}" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"device '{name}'; expected auto, cpu, cuda or cuda:N") from error
+    if device.type == "cuda":
+        if not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count():
+            raise ConfigError(f"device '{name}' is not here; this machine has {torch.cuda.device_count()} GPUs")
+        torch.cuda.set_device(device)
+    return device
+
+
+def pick_precision(name: str, device: torch.device) -> torch.dtype | None:
+    """The autocast type: ``auto`` is bf16 on a GPU that has it and float32 (None) elsewhere."""
+    if name == "auto":
+        return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else None
+    return torch.bfloat16 if name == "bf16" else None
