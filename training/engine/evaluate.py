@@ -10,7 +10,7 @@ import numpy as np
 
 from training.core.errors import ConfigError, ContractError, did_you_mean
 from training.engine.results import Scores, VideoKey, codes
-from training.metrics.ranking import METRICS, Metric
+from training.metrics.ranking import METRICS, Metric, Ranking
 from training.metrics.statistics import class_clusters, intervals, too_few
 
 Figure = dict[str, Any]
@@ -34,13 +34,9 @@ class Settings:
 def detection(scores: Scores, settings: Settings) -> dict[str, Figure]:
     """All ranking metrics of frames and of videos: ``frame/auc``, ..., ``video/tnr@tpr99``."""
     levels = {"frame": scores, "video": scores.by_video(settings.video_key)}
-    figures = {}
-    for level, rows in levels.items():
-        defined = [metric for metric in METRICS.values() if not metric.undefined(rows.label)]
-        bounds = _bounds(rows, defined, settings)
-        for name, metric in METRICS.items():
-            figures[f"{level}/{name}"] = _figure(metric, rows, level, bounds)
-    return figures
+    return {
+        f"{level}/{name}": f for level, rows in levels.items() for name, f in _ranked(rows, level, settings).items()
+    }
 
 
 EVALUATORS: dict[str, Callable[[Scores, Settings], dict[str, Figure]]] = {"detection": detection}
@@ -126,24 +122,26 @@ def _clusters(rows: Scores, settings: Settings) -> np.ndarray:
     return codes(rows.dataset, rows.video if settings.cluster == "video" else rows.source)[0]
 
 
-def _bounds(rows: Scores, metrics: list[Metric], settings: Settings) -> dict[str, tuple[float, float]] | str | None:
-    """Interval per metric name, the reason why there is none, or None where none were asked for."""
+def _ranked(rows: Scores, level: str, settings: Settings) -> dict[str, Figure]:
+    """The ranking metrics of these rows, with intervals where there can be any."""
+    reasons = {name: metric.undefined(rows.label, f"{level}s") for name, metric in METRICS.items()}
+    figures: dict[str, Figure] = {name: {"value": None, "undefined": reason} for name, reason in reasons.items()}
+    defined = [METRICS[name] for name, reason in reasons.items() if reason is None]
+    if defined:
+        counts = Ranking(rows.label, rows.fake_prob).counts()
+        figures |= {
+            metric.name: {"value": metric.of(counts)} | bounds for metric, bounds in _bounds(rows, defined, settings)
+        }
+    return figures
+
+
+def _bounds(rows: Scores, metrics: list[Metric], settings: Settings) -> list[tuple[Metric, dict[str, Any]]]:
+    """Per metric ``low`` and ``high``, or why there are none; nothing where none were asked for."""
     if not settings.resamples:
-        return None
+        return [(metric, {}) for metric in metrics]
     cluster = _clusters(rows, settings)
     if reason := too_few(rows.label, cluster, f"{settings.cluster}s"):
-        return reason
-    return intervals(
-        rows.label, rows.fake_prob, cluster, metrics, settings.resamples, settings.confidence, settings.seed
-    )
-
-
-def _figure(metric: Metric, rows: Scores, level: str, bounds: dict[str, tuple[float, float]] | str | None) -> Figure:
-    if reason := metric.undefined(rows.label, f"{level}s"):
-        return {"value": None, "undefined": reason}
-    figure: Figure = {"value": metric(rows.label, rows.fake_prob)}
-    if isinstance(bounds, str):
-        figure["no_interval"] = bounds
-    elif bounds is not None:
-        figure["low"], figure["high"] = bounds[metric.name]
-    return figure
+        return [(metric, {"no_interval": reason}) for metric in metrics]
+    how = (settings.resamples, settings.confidence, settings.seed)
+    found = intervals(rows.label, rows.fake_prob, cluster, metrics, *how)
+    return [(metric, dict(zip(("low", "high"), found[metric.name], strict=True))) for metric in metrics]
