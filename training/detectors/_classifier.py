@@ -23,13 +23,13 @@ class Classifier(Detector):
         self.head = nn.Linear(self.backbone.dim, num_classes)
 
     def encode(self, image: Tensor) -> Tensor:
-        """Feature map ``(N, C, h, w)`` of normalized images ``(N, 3, H, W)``."""
+        """Feature map ``(N, C, h, w)``, or vectors ``(N, C)``, of normalized images ``(N, 3, H, W)``."""
         return self.backbone.feature_map(image)
 
     def outputs(self, image: Tensor) -> dict[str, Tensor]:
         """``logits`` (N, classes), the feature map they come from, and its mean over the picture."""
         feature = self.encode(image)
-        embedding = feature.mean((2, 3))
+        embedding = feature.mean((2, 3)) if feature.ndim == 4 else feature
         return {"logits": self.head(embedding), "feature": feature, "embedding": embedding}
 
     def loss(self, batch: Batch) -> Losses:

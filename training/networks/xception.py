@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import timm
 import torch
 from timm.models.xception import Block, SeparableConv2d
 from torch import Tensor, nn
-
-UNUSED = {"adjust_channel.": None, "last_linear.": None}
-"""Parts that the reference's Xception owns and most methods do not call."""
 
 
 class Xception(nn.Module):
@@ -71,7 +67,7 @@ class Xception(nn.Module):
 
     @staticmethod
     def convert(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """ImageNet files by Cadene (``fc``/``last_linear``, 2-D pointwise kernels) or timm, without their classifier."""
+        """ImageNet weights of timm, or of Cadene's file (2-D pointwise kernels), without their classifier."""
         kept = {k: v for k, v in state.items() if not k.startswith(("fc.", "last_linear."))}
         return {k: v[..., None, None] if "pointwise" in k and v.ndim == 2 else v for k, v in kept.items()}
 

@@ -34,7 +34,7 @@ class Entry:
     resolution: int = 256
     params: dict[str, Any] = field(default_factory=dict)
     tiny: dict[str, Any] = field(default_factory=dict)
-    """What the tiny variant changes in ``params``; its ``resolution`` too when it has another."""
+    """What the tiny variant changes in ``params``; its ``resolution`` too (which ``build`` gets if it asks for it)."""
 
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -49,6 +49,11 @@ def _clip(hub: str, patch: int, width: int, layers: int, heads: int) -> Entry:
 BACKBONES: dict[str, Entry] = {
     "clip_vit_l14": _clip("clip:hub_l14", patch=14, width=1024, layers=24, heads=16),
     "clip_vit_b16": _clip("clip:hub_b16", patch=16, width=768, layers=12, heads=12),
+    "xception": Entry(
+        "xception:Xception",
+        "xception:imagenet",
+        tiny={"widths": (4, 8, 8, 12, 16, 24, 24, 32), "resolution": 64},
+    ),
 }
 
 
@@ -98,9 +103,10 @@ def maker(spec: Spec) -> Callable[[], nn.Module]:
     entry, common, own = _split(spec)
     build = _resolve(entry.build)
     params = {**entry.params, **(entry.tiny if common.size == "tiny" else {}), **own}
+    resolution = params.pop("resolution", entry.resolution)
 
     def make() -> nn.Module:
-        network = instantiate(build, params, {}, spec.at)
+        network = instantiate(build, params, {"resolution": resolution}, spec.at)
         if common.weights != "random":
             if common.size == "tiny" and common.weights == "pretrained":
                 raise ConfigError(f"backbone '{spec.name}': size tiny has no pretrained weights; set weights: random")
