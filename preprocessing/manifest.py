@@ -1,7 +1,7 @@
 """The file format between preprocessing (writes it) and training (reads it): one JSON file per dataset.
 
-``{"format": "assay-manifest", "version": 1, "dataset": ..., "facts": {...}, "videos": [...]}`` with one entry per video:
-what is known about it (label, method, source, ...) and its ``frames``, among them those in which no face was found.
+``{"format": "assay-manifest", "version": 1, "dataset": ..., "facts": {...}, "videos": [...]}`` with one entry per
+video: what is known about it (label, method, source, ...) and its ``frames``, also those in which no face was found.
 Paths are relative to the dataset's store, with forward slashes.
 """
 
@@ -34,11 +34,14 @@ class Video:
     method: str
     """Which manipulation, ``real`` for real videos."""
     source: str
-    """Whose pictures it is made from: fakes share it with the real video they were made of (pairs, leaks)."""
+    """The real video whose frames these are, manipulated or not: a fake shares it with the real video that it was made
+    from: it pairs the two and keeps them in one split. FaceForensics++ calls it the target: ``000`` of ``000_003``."""
     split: str
-    target: str | None = None
+    donor: str | None = None
+    """The other real video that went into a fake: whose face (swaps) or expressions (reenactments) it got. ``003`` of
+    FaceForensics++'s ``000_003``."""
     person: str | None = None
-    """The visible identity, where known."""
+    """The identity that is seen, where known: the donor's in face swaps, the source's in reenactments and reals."""
     compression: str | None = None
     note: str | None = None
     """Why frames are missing (truncated, unreadable, ...), None when nothing is amiss."""
@@ -73,7 +76,7 @@ class Record:
     mask: str | None = None
     landmarks: str | None = None
     matrix: tuple[float, ...] | None = None
-    target: str | None = None
+    donor: str | None = None
     person: str | None = None
     compression: str | None = None
 
@@ -99,14 +102,12 @@ class Manifest:
 
     def write(self, path: Path) -> None:
         """Write atomically, videos sorted by name, so that equal data give equal files."""
-        ordered = sorted(self.entries, key=lambda entry: entry[0].video)
-        videos = [
-            {**_sparse(video, skip="dataset"), "frames": [_sparse(f) for f in sorted(frames, key=lambda f: f.frame)]}
-            for video, frames in ordered
-        ]
-        tree = {"format": FORMAT, "version": VERSION, "dataset": self.dataset, "facts": self.facts, "videos": videos}
+        videos = [entry_to_json(*entry) for entry in sorted(self.entries, key=lambda entry: entry[0].video)]
+        head = {"format": FORMAT, "version": VERSION, "dataset": self.dataset, "facts": self.facts}
+        # One line per video: large sets stay small, and a difference between two manifests can be read.
+        lines = ",\n".join(json.dumps(video) for video in videos)
         with atomic(path) as temporary:
-            temporary.write_text(json.dumps(tree, indent=1) + "\n")
+            temporary.write_text(f'{json.dumps(head, indent=1)[:-2]},\n "videos": [\n{lines}\n]}}\n')
 
 
 def read(path: Path) -> Manifest:
@@ -129,6 +130,24 @@ def read(path: Path) -> Manifest:
     return _parse(tree, shown(path))
 
 
+def entry_to_json(video: Video, frames: list[Frame]) -> dict[str, Any]:
+    """One video of a manifest as plain data, frames by index, without the dataset's name."""
+    return {**_sparse(video, skip="dataset"), "frames": [_sparse(f) for f in sorted(frames, key=lambda f: f.frame)]}
+
+
+def entry_from_json(item: Any, dataset: str, at: str) -> tuple[Video, list[Frame]]:
+    """What :func:`entry_to_json` wrote.
+
+    Raises:
+        ManifestError: naming ``at`` and the key that is unknown, missing or not as it should be.
+    """
+    if not isinstance(item, dict) or not isinstance(item.get("frames"), list):
+        raise ManifestError(f"{at}: expected an object with 'frames' (list)")
+    video = _build(Video, {"dataset": dataset, **{k: v for k, v in item.items() if k != "frames"}}, at)
+    _check_video(video, at)
+    return video, [_frame(f, f"{at}.frames[{i}]") for i, f in enumerate(item["frames"])]
+
+
 def _parse(tree: dict[str, Any], where: str) -> Manifest:
     dataset, videos = tree.get("dataset"), tree.get("videos")
     if not isinstance(dataset, str) or not isinstance(videos, list):
@@ -136,14 +155,11 @@ def _parse(tree: dict[str, Any], where: str) -> Manifest:
     entries, seen = [], set()
     for number, item in enumerate(videos):
         at = f"{where}: videos[{number}]"
-        if not isinstance(item, dict) or not isinstance(item.get("frames"), list):
-            raise ManifestError(f"{at}: expected an object with 'frames' (list)")
-        video = _build(Video, {"dataset": dataset, **{k: v for k, v in item.items() if k != "frames"}}, at)
+        video, frames = entry_from_json(item, dataset, at)
         if video.video in seen:
             raise ManifestError(f"{at}: video '{video.video}' is listed twice")
         seen.add(video.video)
-        _check_video(video, at)
-        entries.append((video, [_frame(f, f"{at}.frames[{i}]") for i, f in enumerate(item["frames"])]))
+        entries.append((video, frames))
     return Manifest(dataset, entries, tree.get("facts", {}))
 
 

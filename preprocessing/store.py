@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from pathlib import Path
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 import cv2
 import lmdb
@@ -18,7 +20,9 @@ from training.core.paths import shown
 class Bytes(Protocol):
     """Where the files of a dataset lie: ``get`` returns one file's content or None."""
 
-    def get(self, path: str) -> bytes | None: ...
+    def get(self, path: str) -> bytes | None:
+        """The content of ``path``, relative and with forward slashes."""
+        ...
 
 
 class Folder:
@@ -28,6 +32,7 @@ class Folder:
         self.root = root
 
     def get(self, path: str) -> bytes | None:
+        """See :class:`Bytes`."""
         file = self.root / path
         return file.read_bytes() if file.is_file() else None
 
@@ -37,16 +42,55 @@ class Lmdb:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._open: lmdb.Environment | None = None
+        self._environment: lmdb.Environment | None = None
 
     def get(self, path: str) -> bytes | None:
-        if self._open is None:
-            self._open = lmdb.open(str(self.root), readonly=True, lock=False, readahead=False, max_readers=1024)
-        with self._open.begin() as transaction:
-            return transaction.get(path.encode())
+        """The file called ``path``, None if there is none.
+
+        Raises:
+            ManifestError: the environment cannot be opened.
+            DataError: it is damaged where ``path`` should be.
+        """
+        if self._environment is None:
+            self._environment = _open_environment(self.root)
+        try:
+            with self._environment.begin() as transaction:
+                return transaction.get(lmdb_key(path))
+        except lmdb.Error as error:
+            raise DataError(f"{shown(self.root)}: cannot read '{path}' ({error}); make the LMDB again") from error
 
     def __getstate__(self) -> dict:
-        return {"root": self.root, "_open": None}
+        return {"root": self.root, "_environment": None}
+
+
+# LMDB refuses to open an environment twice in a process, so all stores of a path share one, for as long as any lives.
+_ENVIRONMENTS: WeakValueDictionary[Path, lmdb.Environment] = WeakValueDictionary()
+
+
+def _open_environment(root: Path) -> lmdb.Environment:
+    key = root.resolve()
+    environment = _ENVIRONMENTS.get(key)
+    if environment is not None:
+        return environment
+    try:
+        environment = lmdb.open(str(key), readonly=True, lock=False, readahead=False, max_readers=1024)
+        needed = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
+    except lmdb.Error as error:
+        raise ManifestError(f"{shown(root)}: cannot be opened as an LMDB ({error}); make it again") from error
+    # Reading past the end of a file that was cut short would not raise but kill the process.
+    if (key / "data.mdb").stat().st_size < needed:
+        environment.close()
+        raise ManifestError(
+            f"{shown(root)}/data.mdb: is shorter than it says itself, was a copy cut off? Make it again"
+        )
+    _ENVIRONMENTS[key] = environment
+    return environment
+
+
+def lmdb_key(path: str) -> bytes:
+    """The key under which the file ``path`` is kept: the path, or its digest where LMDB's 511 bytes do not hold it."""
+    key = path.encode("utf-8", "surrogateescape")
+    return key if len(key) <= 511 else b"sha256:" + hashlib.sha256(key).hexdigest().encode()
 
 
 class FrameStore:

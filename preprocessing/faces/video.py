@@ -1,0 +1,167 @@
+"""Frames of a video, or the one frame of a picture, as RGB arrays, with a note on what could not be had."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, Protocol
+
+import av
+import cv2
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from training.core.errors import DataError
+from training.core.paths import shown
+
+VIDEO_SUFFIXES = frozenset(
+    (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp")
+)
+PICTURE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"))
+Sampling = Literal["even", "first", "all"]
+
+
+class Media(Protocol):
+    """Something with frames. ``total`` is how many it announces; ``note`` says, after reading, what was amiss."""
+
+    total: int
+    note: str | None
+
+    def read(self, indices: list[int]) -> Iterator[tuple[int, np.ndarray]]:
+        """``(index, (H, W, 3) uint8 RGB)`` for each of the increasing ``indices`` that can be decoded."""
+        ...
+
+
+def open_media(path: Path, megapixels: float = 50.0) -> Media:
+    """The video or picture in ``path``, told apart by the file name's ending; pictures have ``megapixels`` at most.
+
+    Raises:
+        DataError: the file is missing, no video or picture, or without frames.
+    """
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        return Picture(path, megapixels)
+    return VideoFile(path)
+
+
+def frame_indices(total: int, wanted: int, sampling: Sampling = "even") -> list[int]:
+    """Which of ``total`` frames to take: ``wanted`` from first to last evenly, the first ``wanted``, or all.
+
+    ``even`` is ``linspace(0, total - 1, wanted)`` truncated, each index once: all of them when there are fewer.
+    """
+    if sampling == "all" or total <= wanted:
+        return list(range(total))
+    if sampling == "first":
+        return list(range(wanted))
+    return sorted(set(np.linspace(0, total - 1, wanted, dtype=int).tolist()))
+
+
+class VideoFile:
+    """A video, decoded from its start in one go: seeking is slower, and wrong in damaged files."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.note = path, None
+        with self._open() as container:
+            self.total = _announced(container)
+        if self.total == 0:
+            raise DataError(f"{shown(path)}: holds no video frames")
+
+    def read(self, indices: list[int]) -> Iterator[tuple[int, np.ndarray]]:
+        """See :class:`Media`. Frames come upright, each in its own size: some streams change it on the way."""
+        wanted, last = set(indices), max(indices, default=-1)
+        self._seen = self._damaged = 0
+        with self._open() as container:
+            for index, frame in enumerate(self._decode(container)):
+                if index in wanted:
+                    yield index, _upright(frame)
+                if index >= last:
+                    break
+        if self._seen == 0:
+            raise DataError(f"{shown(self.path)}: no frame can be decoded of {self.total} announced ones")
+        if self._seen <= last:
+            self.note = f"decoded {self._seen} of {self.total} announced frames"
+        elif self._damaged:
+            self.note = f"{self._damaged} damaged packets left out"
+
+    def _decode(self, container: av.container.InputContainer) -> Iterator[av.VideoFrame]:
+        packets = container.demux(video=0)
+        while True:
+            try:
+                frames = next(packets).decode()
+            except StopIteration:
+                return
+            except av.FFmpegError:
+                self._damaged += 1
+                continue
+            for frame in frames:
+                self._seen += 1
+                yield frame
+
+    def _open(self) -> av.container.InputContainer:
+        try:
+            container = av.open(str(self.path), metadata_errors="ignore")
+        except (av.FFmpegError, OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise DataError(f"{shown(self.path)}: cannot be opened as a video ({reason})") from error
+        if not container.streams.video:
+            container.close()
+            raise DataError(f"{shown(self.path)}: has no video stream")
+        # Videos are processed in parallel; threads inside each would only compete.
+        container.streams.video[0].codec_context.thread_count = 1
+        return container
+
+
+def _announced(container: av.container.InputContainer) -> int:
+    """The container's frame count, or where it keeps none the number of its packets (counted without decoding)."""
+    stream = container.streams.video[0]
+    try:
+        return stream.frames or sum(1 for packet in container.demux(stream) if packet.size)
+    except av.FFmpegError:
+        return 0
+
+
+def _upright(frame: av.VideoFrame) -> np.ndarray:
+    """``(H, W, 3)`` uint8 RGB with the container's display rotation applied."""
+    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90)))
+
+
+class Picture:
+    """A still picture: one frame, upright by its EXIF orientation; alpha is ignored, 16 bits become 8."""
+
+    total, note = 1, None
+
+    def __init__(self, path: Path, megapixels: float) -> None:
+        self.path = path
+        try:
+            self._data = path.read_bytes()
+            with Image.open(io.BytesIO(self._data)) as image:
+                width, height = image.size
+        except UnidentifiedImageError as error:
+            reason = "not a known picture format" if self._data else "empty file"
+            raise self._error(f"cannot be opened as a picture ({reason})") from error
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            raise self._error(f"cannot be opened as a picture ({getattr(error, 'strerror', None) or error})") from error
+        if width * height > megapixels * 1e6:
+            raise self._error(f"has {width} x {height} pixels, more than picture_limit ({megapixels:g} megapixels)")
+
+    def read(self, indices: list[int]) -> Iterator[tuple[int, np.ndarray]]:
+        """See :class:`Media`."""
+        try:
+            with Image.open(io.BytesIO(self._data)) as image:
+                image.load()  # the judge of truncated files
+                through_pillow = image.mode == "CMYK" or image.format in ("GIF", "MPO")
+                pixels = ImageOps.exif_transpose(image).convert("RGB") if through_pillow else None
+        except (OSError, ValueError, SyntaxError) as error:
+            raise self._error(f"damaged picture ({error})") from error
+        if 0 in indices:
+            yield 0, self._opencv() if pixels is None else np.array(pixels)
+
+    def _opencv(self) -> np.ndarray:
+        """OpenCV reads what Pillow clips: 16-bit gray and color."""
+        pixels = cv2.imdecode(np.frombuffer(self._data, np.uint8), cv2.IMREAD_COLOR_RGB)
+        if pixels is None:
+            raise self._error("a kind of picture that cannot be decoded")
+        return pixels
+
+    def _error(self, says: str) -> DataError:
+        return DataError(f"{shown(self.path)}: {says}")

@@ -1,0 +1,184 @@
+"""The work on one video: decode, detect, align, cut, write. Runs in a worker process."""
+
+from __future__ import annotations
+
+import functools
+import glob
+import io
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from preprocessing.faces.align import FIVE_POINTS, carry, similarity, template, warp, warp_mask
+from preprocessing.faces.detect import Face, FaceDetector, LandmarkPredictor, detector_class, follow
+from preprocessing.faces.video import Sampling, frame_indices, open_media
+from preprocessing.layouts.base import SourceVideo
+from preprocessing.manifest import Frame
+from preprocessing.sidecar import KINDS, Sidecar, sidecar_path, write
+from training.core.errors import DataError
+from training.core.paths import shown
+
+# Lossless: forgery traces live in the last bits. OpenCV takes a WebP quality above 100 as lossless.
+ENCODER_OPTIONS = {"png": [], "webp": [cv2.IMWRITE_WEBP_QUALITY, 101]}
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How faces are cut. Hashable: each process builds the models of a ``Cut`` once and keeps them."""
+
+    frames: int
+    sampling: Sampling
+    size: int
+    scale: float
+    codec: str
+    masks: bool
+    picture_limit: float
+    time_limit: float | None
+    detector: str
+    detector_options: tuple[tuple[str, float], ...]
+    landmarks: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One video to do: ``done`` is the note to leave, all but its frames; ``root`` the dataset's face folder."""
+
+    source: SourceVideo
+    root: Path
+    cut: Cut
+    done: Sidecar
+
+
+@dataclass(frozen=True, slots=True)
+class _Tools:
+    detect: FaceDetector
+    predict: LandmarkPredictor
+
+
+@functools.cache
+def _tools(cut: Cut) -> _Tools:
+    cv2.setNumThreads(1)
+    return _Tools(detector_class(cut.detector)(**dict(cut.detector_options)), LandmarkPredictor(cut.landmarks))
+
+
+def process(task: Task) -> Sidecar:
+    """Do one video from scratch and leave its note.
+
+    A video that cannot be read, or not in time, leaves a note that says so and nothing else.
+    """
+    video = task.source.facts
+    clear(task.root, video.video)
+    try:
+        frames, note = _extract(task)
+        sidecar = replace(task.done, video=replace(video, note=note), frames=frames)
+    except DataError as error:
+        clear(task.root, video.video)
+        sidecar = failure(task.done, _reason(error, task.source.path))
+    write(task.root, sidecar)
+    return sidecar
+
+
+def failure(done: Sidecar, reason: str) -> Sidecar:
+    """The note of a video that came to nothing."""
+    return replace(done, video=replace(done.video, note=reason), frames=[], failed=True)
+
+
+def clear(root: Path, video: str) -> None:
+    """Remove whatever an earlier or interrupted run left of ``video``, its note first."""
+    note = sidecar_path(root, video)
+    note.unlink(missing_ok=True)
+    for left_over in note.parent.glob(f".{glob.escape(note.name)}.*.part"):
+        left_over.unlink(missing_ok=True)
+    for folder in (root / kind / video for kind in KINDS):
+        # Only what lies directly here: the video real/a must not take real/a/b with it.
+        for file in [p for p in folder.iterdir() if p.is_file()] if folder.is_dir() else ():
+            file.unlink()
+
+
+def _extract(task: Task) -> tuple[list[Frame], str | None]:
+    cut, tools = task.cut, _tools(task.cut)
+    media = open_media(task.source.path, cut.picture_limit)
+    indices = frame_indices(media.total, cut.frames, cut.sampling)
+    notes: list[str] = []
+    deadline = math.inf if cut.time_limit is None else time.monotonic() + cut.time_limit
+    last: Face | None = None
+    frames = []
+    for index, image, mask in _with_masks(media.read(indices), _masks(task, indices, notes)):
+        if time.monotonic() > deadline:
+            raise DataError(f"took more than time_limit ({cut.time_limit:g} s)")
+        face = follow(tools.detect(image), last)
+        last = face or last
+        frames.append(Frame(index, False) if face is None else _cut(task, index, image, mask, face))
+    return frames, "; ".join(note for note in (media.note, *_shortcomings(task, frames), *notes) if note) or None
+
+
+def _shortcomings(task: Task, frames: list[Frame]) -> Iterator[str]:
+    faces = [frame for frame in frames if frame.face_found]
+    if not faces:
+        yield f"no face found in {len(frames)} frames"
+    without = sum(frame.mask is None for frame in faces)
+    if without and task.source.mask is not None and task.cut.masks:
+        yield f"no mask of the picture's size for {without} of {len(faces)} faces"
+
+
+def _masks(task: Task, indices: list[int], notes: list[str]) -> Iterator[tuple[int, np.ndarray]]:
+    """The mask video's frames. Trouble goes to ``notes``: faces are worth keeping without."""
+    path = task.source.mask
+    if path is None or not task.cut.masks:
+        return
+    try:
+        yield from open_media(path).read(indices)
+    except DataError as error:
+        notes.append(f"masks: {_reason(error, path)}")
+
+
+def _reason(error: DataError, path: Path) -> str:
+    """Without the path in front, which would tie the note to one machine."""
+    return str(error).removeprefix(f"{shown(path)}: ")
+
+
+def _with_masks(
+    frames: Iterator[tuple[int, np.ndarray]], masks: Iterator[tuple[int, np.ndarray]]
+) -> Iterator[tuple[int, np.ndarray, np.ndarray | None]]:
+    """Frames with the mask of the same index, where there is one of the same size."""
+    mask_index, mask = -1.0, None
+    for index, image in frames:
+        while mask_index < index:
+            mask_index, mask = next(masks, (math.inf, None))
+        fits = mask_index == index and mask is not None and mask.shape == image.shape
+        yield index, image, mask if fits else None
+
+
+def _cut(task: Task, index: int, image: np.ndarray, mask: np.ndarray | None, face: Face) -> Frame:
+    """Write one face with all that belongs to it."""
+    cut, video = task.cut, task.source.facts.video
+    points = _tools(cut).predict(image, face)
+    matrix = similarity(points[list(FIVE_POINTS)], template(cut.size, cut.scale))
+    stem = f"{video}/{index:05d}"
+    image_path = f"frames/{stem}.{cut.codec}"
+    _save(task.root / image_path, _encode(cv2.cvtColor(warp(image, matrix, cut.size), cv2.COLOR_RGB2BGR), cut.codec))
+    landmarks_path = f"landmarks/{stem}.npy"
+    array = io.BytesIO()
+    np.save(array, carry(points, matrix))
+    _save(task.root / landmarks_path, array.getvalue())
+    mask_path = None
+    if mask is not None:
+        mask_path = f"masks/{stem}.{cut.codec}"
+        _save(task.root / mask_path, _encode(warp_mask(mask, matrix, cut.size), cut.codec))
+    rounded = tuple(round(value, 6) for value in matrix.ravel().tolist())
+    return Frame(index, True, image_path, mask_path, landmarks_path, rounded)
+
+
+def _encode(image: np.ndarray, codec: str) -> bytes:
+    return cv2.imencode(f".{codec}", image, ENCODER_OPTIONS[codec])[1].tobytes()
+
+
+def _save(path: Path, data: bytes) -> None:
+    # Not atomic by itself: until the video's note is written, nothing here counts.
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)

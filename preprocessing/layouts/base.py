@@ -1,0 +1,100 @@
+"""What a layout is: it knows where the videos of a dataset lie and what is known about each.
+
+A new dataset is one file here: subclass :class:`Layout`, name the datasets it reads and register it under the file's
+name. Nothing else is edited.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+from preprocessing.manifest import Video
+from training.core.errors import ConfigError, did_you_mean
+from training.core.paths import shown
+from training.core.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class SourceVideo:
+    """A raw video or picture: what is known about it, the file, and the video of its manipulation masks."""
+
+    facts: Video
+    path: Path
+    mask: Path | None = None
+
+
+@dataclass(slots=True)
+class Scan:
+    """What a raw folder holds. ``remarks`` name what is missing, unknown or was left out, one sentence each."""
+
+    videos: list[SourceVideo] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+class Layout(ABC):
+    """Reads one kind of folder tree."""
+
+    datasets: ClassVar[tuple[str, ...]] = ()
+    """The datasets that come in this form."""
+    about: ClassVar[str] = ""
+    """One line for ``--list-datasets``: what is expected below the root."""
+
+    @abstractmethod
+    def scan(self, root: Path, dataset: str, compression: str) -> Scan:
+        """All videos of ``dataset`` below ``root``; nothing is decoded.
+
+        Raises:
+            ConfigError: ``root`` does not look like this layout at all, or a list that it needs is missing or wrong.
+        """
+
+
+LAYOUTS: Registry[type[Layout]] = Registry("layout", "preprocessing.layouts")
+
+
+def layout_for(dataset: str, layout: str | None = None) -> Layout:
+    """The layout called ``layout``, or the one that ``dataset`` comes in.
+
+    Raises:
+        RegistryError: no such layout.
+        ConfigError: a dataset that no layout names.
+    """
+    if layout is not None:
+        return LAYOUTS.get(layout)()
+    known = {name: key for key in LAYOUTS.names() for name in (key, *LAYOUTS.get(key).datasets)}
+    if dataset not in known:
+        raise ConfigError(f"unknown dataset '{dataset}'; {did_you_mean(dataset, known)} For your own: --layout folder")
+    return LAYOUTS.get(known[dataset])()
+
+
+def home(root: Path, dataset: str) -> Path:
+    """``root`` itself, or the folder in it that is called like the dataset."""
+    return root / dataset if (root / dataset).is_dir() else root
+
+
+def some(names: Iterable[object], most: int = 5) -> str:
+    """The first of ``names`` for a message, and how many more there are."""
+    names = [str(name) for name in names]
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def files_with(folder: Path, suffixes: Iterable[str]) -> list[Path]:
+    """Files below ``folder`` with one of the ``suffixes`` (in any case), sorted; hidden ones are passed over."""
+    allowed = frozenset(suffixes)
+    found = (p for p in folder.rglob("*") if p.suffix.lower() in allowed and not p.name.startswith("."))
+    return sorted(p for p in found if p.is_file())
+
+
+def needed(path: Path, what: str) -> Path:
+    """``path``, which must exist.
+
+    Raises:
+        ConfigError: it does not; ``what`` says what it is and where it comes from.
+    """
+    if not path.exists():
+        raise ConfigError(f"{shown(path)}: missing; {what}")
+    return path

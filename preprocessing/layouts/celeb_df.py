@@ -1,0 +1,81 @@
+"""Celeb-DF (Li et al., CVPR 2020), version 1 and 2.
+
+``Celeb-real/id0_0000.mp4``, ``YouTube-real/00000.mp4`` and ``Celeb-synthesis/id0_id1_0000.mp4``: the face of id1 in the
+video id0_0000. ``List_of_testing_videos.txt`` names the test set; its lines start with 1 for real and 0 for fake, the
+reverse of ours. There is no official validation set: about a tenth of the identities left for training becomes one,
+chosen by a hash of the identity whose video it is, so a fake and its original stay together. Test identities are not
+disjoint from the others; that is how the official list is.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from preprocessing.faces.video import VIDEO_SUFFIXES
+from preprocessing.layouts.base import LAYOUTS, Layout, Scan, SourceVideo, files_with, home, needed, some
+from preprocessing.manifest import REAL, Video
+from preprocessing.splits import pick_share
+from training.core.errors import ConfigError
+from training.core.paths import shown
+
+FOLDERS = {"Celeb-real": REAL, "YouTube-real": REAL, "Celeb-synthesis": "Celeb-synthesis"}
+LIST = "List_of_testing_videos.txt"
+VALIDATION_SHARE = 0.1
+
+
+@LAYOUTS.register("celeb_df")
+class CelebDF(Layout):
+    """Reads the tree as downloaded."""
+
+    datasets = ("Celeb-DF-v1", "Celeb-DF-v2")
+    about = f"Celeb-real, YouTube-real, Celeb-synthesis, {LIST}"
+
+    def scan(self, root: Path, dataset: str, compression: str) -> Scan:
+        """See :class:`Layout`; there is one compression only, so ``compression`` says nothing."""
+        root = home(root, dataset)
+        if not any((root / folder).is_dir() for folder in FOLDERS):
+            raise ConfigError(f"{shown(root)}: no Celeb-DF here; expected {self.about}")
+        scan = Scan([], [f"{folder}: not there" for folder in FOLDERS if not (root / folder).is_dir()])
+        paths = {f"{f}/{p.stem}": p for f in FOLDERS for p in files_with(root / f, VIDEO_SUFFIXES)}
+        test = _read_test_list(needed(root / LIST, "it comes with the dataset and names the test videos"))
+        if absent := sorted(test - paths.keys()):
+            scan.remarks.append(f"{len(absent)} videos of {LIST} are not there: {some(absent)}")
+        owners = {video: _identities(video)[0] for video in paths}
+        validation = pick_share((owner for video, owner in owners.items() if video not in test), VALIDATION_SHARE)
+        for video, path in sorted(paths.items()):
+            rest = "val" if owners[video] in validation else "train"
+            scan.videos.append(SourceVideo(_facts(dataset, video, "test" if video in test else rest), path))
+        return scan
+
+
+def _facts(dataset: str, video: str, split: str) -> Video:
+    folder, _, stem = video.partition("/")
+    owner, donor = _identities(video)
+    method = FOLDERS[folder]
+    source = f"{owner}_{stem.rpartition('_')[2]}" if donor else stem
+    person = donor or (owner if folder == "Celeb-real" else None)
+    return Video(dataset, video, int(method != REAL), method, source, split, donor=donor, person=person)
+
+
+def _identities(video: str) -> tuple[str, str | None]:
+    """Whose video it is and whose face was put in: ids of celebrities, or the whole name where it holds none."""
+    stem = video.partition("/")[2]
+    parts = re.fullmatch(r"(id\d+)(?:_(id\d+))?_\d+", stem)
+    return (parts[1], parts[2]) if parts else (stem, None)
+
+
+def _read_test_list(path: Path) -> set[str]:
+    """``folder/stem`` of every listed video."""
+    listed = set()
+    for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
+        if not line.strip():
+            continue
+        flag, _, name = line.strip().partition(" ")
+        folder, _, file = name.strip().partition("/")
+        if folder not in FOLDERS or not file:
+            raise ConfigError(f"{shown(path)}:{number}: '{line}'; expected '1 YouTube-real/00170.mp4'")
+        if flag != ("1" if FOLDERS[folder] == REAL else "0"):
+            raise ConfigError(f"{shown(path)}:{number}: '{line}'; 1 stands for real and 0 for fake in this list")
+        listed.add(f"{folder}/{Path(file).stem}")
+    return listed

@@ -1,0 +1,50 @@
+"""Dataset names as people write them on a command line, and what each selects from a manifest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from preprocessing.manifest import REAL
+
+COMPRESSIONS = ("raw", "c23", "c40")
+DATASETS = (
+    "FaceForensics++",
+    "DeepFakeDetection",
+    "Celeb-DF-v1",
+    "Celeb-DF-v2",
+    "DFDCP",
+    "DFDC",
+    "DeeperForensics-1.0",
+    "UADFV",
+)
+# FaceForensics++'s four methods of 2019; FaceShifter came later and is reported apart from them.
+_FF_METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures")
+_FF_PARTS = {
+    "FaceForensics++": _FF_METHODS,
+    "FF-DF": ("Deepfakes",),
+    "FF-F2F": ("Face2Face",),
+    "FF-FS": ("FaceSwap",),
+    "FF-NT": ("NeuralTextures",),
+    "FaceShifter": ("FaceShifter",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Subset:
+    """A choice of videos: manifest ``dataset``, its ``methods`` (None: all) and ``compression`` (None: any)."""
+
+    dataset: str
+    methods: tuple[str, ...] | None = None
+    compression: str | None = None
+
+
+def subset(name: str) -> Subset:
+    """What ``name`` stands for: ``FF-DF`` are the real and the Deepfakes videos of FaceForensics++, an ending like
+    ``_c40`` picks the compression, and any other name is that dataset whole.
+    """
+    stem, _, ending = name.rpartition("_")
+    known = stem in _FF_PARTS or stem in DATASETS
+    base, compression = (stem, ending) if known and ending in COMPRESSIONS else (name, None)
+    if base in _FF_PARTS:
+        return Subset("FaceForensics++", (REAL, *_FF_PARTS[base]), compression)
+    return Subset(base, None, compression)

@@ -1,0 +1,116 @@
+"""Entry: videos and pictures -> aligned faces, landmarks and masks.
+
+``python preprocessing/preprocess.py --dataset FaceForensics++ --root /data/FaceForensics++``, from any folder. A run
+that was stopped or killed goes on where it was when started again. Exits with 1 when a video came to nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from training.core.cli import add_debug, run_entry
+
+if TYPE_CHECKING:
+    from preprocessing.pipeline import Pipeline
+    from preprocessing.sidecar import Sidecar
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """The command line; flags that were not given are left out, so that config.yaml decides."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, argument_default=argparse.SUPPRESS
+    )
+    parser.add_argument("--config", type=Path, help="another file than preprocessing/config.yaml")
+    parser.add_argument("--list-datasets", action="store_true", help="print the known datasets and layouts")
+    parser.add_argument("--dataset", help="which one, or a name of your own together with --layout folder")
+    parser.add_argument("--layout", help="how the raw files lie; by default what the dataset comes in")
+    parser.add_argument("--root", help="folder of the raw videos, or a CSV table")
+    parser.add_argument("--output", help="where faces go; by default datasets/ of this checkout")
+    parser.add_argument("--compression", help="raw, c23 or c40")
+    parser.add_argument("--frames", type=int, help="per video")
+    parser.add_argument("--sampling", help="even, first or all")
+    parser.add_argument("--detector", help="face detector: hog")
+    parser.add_argument("--min-score", type=float, help="lowest score of a face")
+    parser.add_argument("--landmarks", help="file of the 68- or 81-point predictor")
+    parser.add_argument("--size", type=int, help="width and height of a crop in pixels")
+    parser.add_argument("--scale", type=float, help="how much of the surroundings a crop shows")
+    parser.add_argument("--codec", help="png or webp")
+    parser.add_argument("--masks", action=argparse.BooleanOptionalAction, help="cut manipulation masks too")
+    parser.add_argument("--picture-limit", type=float, help="megapixels")
+    parser.add_argument("--time-limit", type=float, help="seconds per video")
+    parser.add_argument("--workers", type=int, help="processes; 0 for none but this one")
+    add_debug(parser)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> int:
+    """Do what is left to do and print a summary."""
+    flags = vars(parse(argv))
+    from preprocessing import settings  # what follows is slow to import, and --help should not be
+    from preprocessing.pipeline import Pipeline
+
+    if flags.pop("list_datasets", False):
+        _print_datasets()
+        return 0
+    flags.pop("debug", None)
+    if "min_score" in flags:
+        flags["detector"] = {"name": flags.get("detector", "hog"), "min_score": flags.pop("min_score")}
+    pipeline = Pipeline(settings.load(flags.pop("config", settings.CONFIG), flags))
+    signal.signal(signal.SIGTERM, _interrupt)
+    return _report(pipeline, _run(pipeline))
+
+
+def _run(pipeline: Pipeline) -> list[tuple[Sidecar, bool]]:
+    from tqdm import tqdm
+
+    outcomes, total = [], len(pipeline.scan.videos)
+    try:
+        with tqdm(pipeline.run(), total=total, unit="video", desc=pipeline.settings.dataset) as bar:
+            for outcome in bar:
+                outcomes.append(outcome)
+    except KeyboardInterrupt:
+        print(f"stopped: {len(outcomes)} of {total} videos are done. The same command again does the rest.")
+        raise
+    return outcomes
+
+
+def _report(pipeline: Pipeline, outcomes: list[tuple[Sidecar, bool]]) -> int:
+    from preprocessing.summary import coverage, problems, table
+    from training.core.paths import atomic, shown
+
+    sidecars = sorted((sidecar for sidecar, _ in outcomes), key=lambda s: s.video.video)
+    rows, amiss = coverage(sidecars), problems(sidecars)
+    path = pipeline.root / "preprocess_report.json"
+    with atomic(path) as temporary:
+        report = {"coverage": rows, "remarks": pipeline.scan.remarks, "problems": amiss}
+        temporary.write_text(json.dumps(report, indent=1) + "\n")
+    print(table(rows))
+    for remark in pipeline.scan.remarks:
+        print(f"remark: {remark}")
+    for video, note in amiss.items():
+        print(f"problem: {video}: {note}")
+    failed, before = sum(s.failed for s in sidecars), sum(earlier for _, earlier in outcomes)
+    now = len(sidecars) - before - failed
+    print(f"{len(sidecars)} videos: {before} done before, {now} now, {failed} failed; {shown(path)}")
+    return 1 if failed else 0
+
+
+def _print_datasets() -> None:
+    from preprocessing.layouts.base import LAYOUTS
+
+    for name in LAYOUTS.names():
+        layout = LAYOUTS.get(name)
+        print(f"{', '.join(layout.datasets) or 'your own'} (layout {name}): {layout.about}")
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    run_entry(main)

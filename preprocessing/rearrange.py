@@ -1,0 +1,83 @@
+"""Entry: face folders -> manifest, the one file that training reads a dataset from.
+
+``python preprocessing/rearrange.py --dataset FaceForensics++`` reads the notes that preprocess.py left beside the faces
+and writes ``preprocessing/dataset_json/FaceForensics++.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from preprocessing.manifest import Manifest
+from preprocessing.sidecar import Sidecar, read_all
+from preprocessing.store import rgb_root
+from preprocessing.summary import coverage, problems, table
+from training.core.cli import add_debug, run_entry
+from training.core.errors import ManifestError, did_you_mean
+from training.core.paths import DATASETS, MANIFESTS, shown
+
+
+def main(argv: list[str]) -> None:
+    """Write the manifest of each dataset asked for and print what is in it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dataset", nargs="+", required=True, help="names as given to preprocess.py")
+    parser.add_argument("--datasets", type=Path, default=DATASETS, help="preprocess.py's --output (default: datasets)")
+    parser.add_argument("--output", type=Path, default=MANIFESTS, help="default: preprocessing/dataset_json")
+    add_debug(parser)
+    arguments = parser.parse_args(argv)
+    for dataset in arguments.dataset:
+        sidecars = list(read_all(find_faces(arguments.datasets, dataset)))
+        manifest = build(dataset, sidecars)
+        path = arguments.output / f"{dataset}.json"
+        manifest.write(path)
+        print(table(manifest.facts["coverage"]))
+        print(f"{len(sidecars)} videos, {len(problems(sidecars))} with something amiss; {shown(path)}")
+
+
+def find_faces(datasets: Path, dataset: str) -> Path:
+    """The face folder of ``dataset``.
+
+    Raises:
+        ManifestError: there is none; names the nearest one.
+    """
+    root = rgb_root(datasets, dataset)
+    if not (root / "videos").is_dir():
+        there = [p.name for p in root.parent.iterdir() if (p / "videos").is_dir()] if root.parent.is_dir() else []
+        raise ManifestError(f"no faces of '{dataset}' in {shown(root.parent)}; {did_you_mean(dataset, there)}")
+    return root
+
+
+def build(dataset: str, sidecars: list[Sidecar]) -> Manifest:
+    """The manifest of all ``sidecars``, failed videos included, with how the faces were cut and what came of it.
+
+    Raises:
+        ManifestError: they were cut in different ways.
+    """
+    facts = {
+        "settings": _common(dataset, [s.settings for s in sidecars if not s.failed]),
+        "versions": {name: _all_of(s.versions.get(name) for s in sidecars) for name in sidecars[0].versions},
+        "coverage": coverage(sidecars),
+    }
+    return Manifest(dataset, [(s.video, s.frames) for s in sidecars], facts)
+
+
+def _common(dataset: str, settings: list[dict[str, Any]]) -> dict[str, Any]:
+    first = settings[0] if settings else {}
+    for other in settings:
+        for key in first.keys() | other.keys():
+            if first.get(key) != other.get(key):
+                raise ManifestError(
+                    f"{dataset}: faces were cut with different settings, {key}: {first.get(key)} and {other.get(key)}; "
+                    "run preprocess.py again with one of them"
+                )
+    return first
+
+
+def _all_of(versions: Any) -> str:
+    return ", ".join(sorted({str(version) for version in versions}))
+
+
+if __name__ == "__main__":
+    run_entry(main)

@@ -1,0 +1,70 @@
+"""What ``preprocessing/config.yaml`` and the flags of ``preprocess.py`` may say, typed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from preprocessing.names import COMPRESSIONS
+from training.core.config import Layers, Spec
+from training.core.errors import ConfigError
+from training.core.paths import ROOT
+
+CONFIG = ROOT / "preprocessing" / "config.yaml"
+_PATHS = ("root", "output", "landmarks")
+
+
+@dataclass(kw_only=True)
+class Settings:
+    """See the comments in ``config.yaml``; a value that stands there without one (None) is explained here."""
+
+    dataset: str | None = None
+    layout: str | None = None
+    root: Path | None = None
+    output: Path = Path("datasets")
+    compression: Literal[COMPRESSIONS] = "c23"  # type: ignore[valid-type]
+    frames: int = 32
+    sampling: Literal["even", "first", "all"] = "even"
+    picture_limit: float = 50.0
+    time_limit: float | None = None
+    detector: Spec = field(default_factory=lambda: Spec(name="hog"))
+    landmarks: Path = Path("weights/shape_predictor_68_face_landmarks.dat")
+    size: int = 256
+    scale: float = 1.3
+    codec: Literal["png", "webp"] = "png"
+    masks: bool = True
+    workers: int | None = None
+
+    @property
+    def processes(self) -> int:
+        """How many worker processes to start; 0 for none."""
+        return (os.cpu_count() or 1) if self.workers is None else self.workers
+
+
+def load(file: Path, flags: dict[str, Any]) -> Settings:
+    """The settings in ``file``, overlaid with ``flags`` (key -> value).
+
+    Raises:
+        ConfigError: naming the file or flag, the key and what would be right.
+    """
+    layers = Layers().add_file(file)
+    for key in _PATHS:
+        if isinstance(layers.tree.get(key), str):
+            layers.tree[key] = str(ROOT / layers.tree[key])
+    for key, value in flags.items():
+        layers.add_tree({key: value}, f"--{key.replace('_', '-')}")
+    settings = layers.read(Settings)
+    _check(settings, layers.origin)
+    return settings
+
+
+def _check(settings: Settings, origin: dict[str, str]) -> None:
+    least = {"frames": 1, "size": 16, "workers": 0, "scale": 0.5, "picture_limit": 0.01, "time_limit": 0.1}
+    for key, bound in least.items():
+        value = getattr(settings, key)
+        if value is not None and not value >= bound:
+            raise ConfigError(f"{origin.get(key, '')}: '{key}' is {value}; expected {bound} or more")
+    if settings.dataset is not None and ("/" in settings.dataset or settings.dataset.startswith(".")):
+        raise ConfigError(f"{origin['dataset']}: '{settings.dataset}' cannot name a folder; use letters and digits")

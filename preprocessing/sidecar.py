@@ -1,0 +1,83 @@
+"""The note left beside the faces of each video: what it is, what came of it, how. Written last, so it says "done".
+
+It lies in ``videos/<video>.json`` of a dataset's face folder; the pictures in ``frames/<video>/``, ``masks/<video>/``
+and ``landmarks/<video>/``. Manifests are made from these notes alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from preprocessing.manifest import Frame, Video, entry_from_json, entry_to_json
+from training.core.errors import ManifestError
+from training.core.paths import atomic, shown
+
+KINDS = ("frames", "masks", "landmarks")
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """All that preprocessing knows about one video."""
+
+    video: Video
+    frames: list[Frame]
+    settings: dict[str, Any]
+    """How the faces were cut; equal settings and an equal raw file give equal faces."""
+    raw: dict[str, Any]
+    """The raw file: path below the root, size in bytes, size of the mask video."""
+    versions: dict[str, str]
+    """Of the libraries that cut the faces. Recorded only: a newer one is no reason to do all again."""
+    failed: bool = False
+    """Nothing could be had from the video; its note says why."""
+
+
+def sidecar_path(root: Path, video: str) -> Path:
+    """Where the note of ``video`` lies below the dataset's face folder ``root``."""
+    return root / "videos" / f"{video}.json"
+
+
+def write(root: Path, sidecar: Sidecar) -> None:
+    """Write atomically: from now on the video counts as done."""
+    tree = {
+        "dataset": sidecar.video.dataset,
+        "failed": sidecar.failed,
+        "settings": sidecar.settings,
+        "raw": sidecar.raw,
+        "versions": sidecar.versions,
+        "entry": entry_to_json(sidecar.video, sidecar.frames),
+    }
+    with atomic(sidecar_path(root, sidecar.video.video)) as temporary:
+        temporary.write_text(json.dumps(tree, indent=1) + "\n")
+
+
+def read(path: Path) -> Sidecar:
+    """The note in ``path``.
+
+    Raises:
+        ManifestError: it is missing or not as :func:`write` leaves it.
+    """
+    try:
+        tree = json.loads(path.read_text())
+        video, frames = entry_from_json(tree["entry"], tree["dataset"], shown(path))
+        details = (dict(tree[key]) for key in ("settings", "raw", "versions"))
+        return Sidecar(video, frames, *details, failed=bool(tree["failed"]))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ManifestError(
+            f"{shown(path)}: not a note of preprocess.py ({error}); delete it and run that again"
+        ) from error
+
+
+def read_all(root: Path) -> Iterator[Sidecar]:
+    """Every note below ``root``, in order of the videos' names.
+
+    Raises:
+        ManifestError: there is none, or one is unreadable.
+    """
+    paths = sorted(p for p in (root / "videos").rglob("*.json") if not p.name.startswith("."))
+    if not paths:
+        raise ManifestError(f"{shown(root)}: no faces here; make them with preprocessing/preprocess.py")
+    yield from (read(path) for path in paths)
