@@ -128,9 +128,43 @@ class BatchOrder(Sampler[list[tuple[int, int]]]):
         return edges
 
 
+class Tolerant(Dataset):
+    """A recipe at test time: a draw that cannot be read becomes the sentence that says why."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+
+    def __getitem__(self, at: tuple[int, int]) -> list[Sample] | str:
+        try:
+            return self.recipe[at]
+        except DataError as error:
+            return str(error)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The readable rows of a test batch (None when there are none), and why the others are missing."""
+
+    batch: Batch | None
+    unreadable: list[str]
+
+    def pin_memory(self) -> Drawn:
+        """Called by the loader, so that copies to a GPU need not wait."""
+        return Drawn(self.batch and self.batch.pin_memory(), self.unreadable)
+
+
+def collate_tolerant(draws: list[list[Sample] | str]) -> Drawn:
+    """:func:`collate` for what :class:`Tolerant` draws."""
+    good = [draw for draw in draws if not isinstance(draw, str)]
+    return Drawn(collate(good) if good else None, [draw for draw in draws if isinstance(draw, str)])
+
+
 @dataclass
 class Batches:
-    """``batches(epoch, skip)`` iterates over an epoch's batches, without the first ``skip`` ones when resuming."""
+    """``batches(epoch, skip)`` iterates over an epoch's batches, without the first ``skip`` ones when resuming.
+
+    Training yields a :class:`Batch` and stops at the first unreadable record; testing yields :class:`Drawn`.
+    """
 
     recipe: Recipe
     batch_size: int
@@ -143,10 +177,10 @@ class Batches:
     def __post_init__(self) -> None:
         self._order = BatchOrder(self.recipe, self.batch_size, self.train, self.rank, self.world)
         self._loader = DataLoader(
-            self.recipe,
+            self.recipe if self.train else Tolerant(self.recipe),
             batch_sampler=self._order,
             num_workers=self.workers,
-            collate_fn=collate,
+            collate_fn=collate if self.train else collate_tolerant,
             pin_memory=self.pin,
             persistent_workers=self.workers > 0 and self.train,
             prefetch_factor=4 if self.workers else None,
@@ -155,7 +189,8 @@ class Batches:
             generator=torch.Generator(),
         )
 
-    def __call__(self, epoch: int = 0, skip: int = 0) -> DataLoader[Batch]:
+    def __call__(self, epoch: int = 0, skip: int = 0) -> DataLoader[Batch | Drawn]:
+        """The batches of ``epoch`` from the ``skip``-th on."""
         self._order.epoch, self._order.skip = epoch, skip
         return self._loader
 
@@ -167,4 +202,3 @@ class Batches:
 
 def _one_thread(worker: int) -> None:  # noqa: ARG001 - the loader passes the worker's number
     torch.set_num_threads(1)
-

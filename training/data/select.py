@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from preprocessing import manifest
-from preprocessing.layouts.names import subset
-from preprocessing.manifest import REAL, Record
+from preprocessing.manifest import REAL, Record, faces_of
+from preprocessing.names import subset
 from preprocessing.store import FrameStore, open_store
 from training.core.errors import ManifestError
 from training.core.paths import ROOT
@@ -37,29 +38,47 @@ def located(path: Path) -> Path:
     return path if path.is_absolute() or path.exists() else ROOT / path
 
 
-def records_of(name: str, split: str, frames: int, data: DataConfig) -> list[Record]:
-    """The faces of one dataset as named on the command line (``FF-DF``, ``Celeb-DF-v2``, ``FaceForensics++_c40``).
+@dataclass(frozen=True)
+class Selected:
+    """The faces of one split of a data set as named on the command line (``FF-DF``, ``FaceForensics++_c40``)."""
 
-    At most ``frames`` per video, spread evenly over those that have a face; ``frames`` 0 means all.
+    name: str
+    records: list[Record]
+    without_face: int
+    """Sampled frames of the same videos in which preprocessing found no face."""
+    facts: dict[str, Any]
+    """How preprocessing cut the faces."""
+
+
+def select(names: list[str], split: str, frames: int, data: DataConfig) -> list[Selected]:
+    """The faces of several data sets: at most ``frames`` per video, evenly spread over those that have a face; 0: all.
 
     Raises:
         ManifestError: no manifest, or nothing left for this split, compression and these methods.
     """
-    dataset, methods, compression = subset(name)
-    listed = manifest.read(located(data.manifests) / f"{dataset}.json")
-    found = [
-        record
-        for record in listed.records(split, compression or data.compression)
-        if methods is None or record.method in methods
+    return [_select(name, split, frames, data) for name in names]
+
+
+def _select(name: str, split: str, frames: int, data: DataConfig) -> Selected:
+    wanted = subset(name)
+    compression = wanted.compression or data.compression
+    listed = manifest.read(located(data.manifests) / f"{wanted.dataset}.json")
+    entries = [
+        (video, found)
+        for video, found in listed.entries
+        if video.split == split
+        and (compression is None or video.compression in (None, compression))
+        and (wanted.methods is None or video.method in wanted.methods)
     ]
-    if not found:
-        raise ManifestError(f"{name}: no faces in split '{split}'{_why_empty(listed, split, compression, data)}")
-    by_video = groupby(found, key=lambda record: record.video)
-    return [record for _, group in by_video for record in evenly(list(group), frames)]
+    records = [r for video, found in entries for r in evenly(faces_of(video, found), frames)]
+    if not records:
+        raise ManifestError(f"{name}: no faces in split '{split}'{_why_empty(listed, split, compression)}")
+    without_face = sum(not frame.face_found for _, found in entries for frame in found)
+    return Selected(name, records, without_face, listed.facts)
 
 
 def evenly(items: list[Record], count: int) -> list[Record]:
-    """``count`` of ``items``, evenly spaced from the first to the last; all of them when there are fewer or ``count`` is 0."""
+    """``count`` of ``items``, evenly spaced from the first to the last; all when there are fewer or ``count`` is 0."""
     if count <= 0 or len(items) <= count:
         return items
     if count == 1:
@@ -77,9 +96,9 @@ def person_names(records: list[Record]) -> list[str]:
     return sorted({record.person for record in records if record.person is not None})
 
 
-def _why_empty(listed: manifest.Manifest, split: str, compression: str | None, data: DataConfig) -> str:
+def _why_empty(listed: manifest.Manifest, split: str, compression: str | None) -> str:
     splits = sorted({video.split for video, _ in listed.entries})
     if split not in splits:
         return f"; its manifest has {', '.join(splits) or 'no videos at all'}"
     levels = sorted({str(video.compression) for video, _ in listed.entries if video.split == split})
-    return f" at compression '{compression or data.compression}'; its manifest has {', '.join(levels)}"
+    return f" with compression '{compression}'; its manifest has {', '.join(levels)} there"

@@ -51,6 +51,7 @@ class Transform:
     augment: AugmentConfig | None = None
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator) -> Tensor:
+        """The picture alone; see :meth:`apply`."""
         return self.apply(image, rng)[0]
 
     def apply(
@@ -89,7 +90,9 @@ class Transform:
 
 def resize(picture: np.ndarray, size: int, interpolation: int = cv2.INTER_CUBIC) -> np.ndarray:
     """``picture`` at ``size`` x ``size``; cubic because published weights were trained on cubic resizing."""
-    return picture if picture.shape[:2] == (size, size) else cv2.resize(picture, (size, size), interpolation=interpolation)
+    return (
+        picture if picture.shape[:2] == (size, size) else cv2.resize(picture, (size, size), interpolation=interpolation)
+    )
 
 
 def to_tensor(picture: np.ndarray) -> Tensor:

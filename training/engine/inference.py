@@ -11,7 +11,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from preprocessing.manifest import Record
+from training.core.errors import DataError
 from training.core.types import Batch, Identity
+from training.data.recipe import Drawn
 from training.detectors.base import Detector
 from training.engine import distributed
 from training.engine.results import Scores, merge
@@ -19,16 +21,19 @@ from training.engine.results import Scores, merge
 
 @dataclass
 class Scored:
-    """What :func:`score` found: the table, and one feature vector per row where the detector gives any."""
+    """What :func:`score` found."""
 
     scores: Scores
+    unreadable: list[str]
+    """One sentence per frame that could not be read and is missing from the scores."""
     features: np.ndarray | None = None
+    """``(N, d)`` float16, one vector per row of the scores, where the detector gives any."""
 
 
 @torch.inference_mode()
 def score(
     detector: Detector,
-    batches: Iterable[Batch],
+    batches: Iterable[Drawn],
     prepare: Callable[[Batch], Batch],
     records: list[Record],
     classes: list[str],
@@ -40,6 +45,7 @@ def score(
 
     Raises:
         ContractError: the detector's prediction breaks its contract.
+        DataError: not one frame could be read.
     """
     who = type(detector).__name__
     detector.eval()
@@ -47,8 +53,12 @@ def score(
     probs: list[Tensor] = []
     logits: list[Tensor] = []
     features: list[Tensor] = []
-    for batch in tqdm(batches, desc=title, unit="batch", leave=False, disable=distributed.rank() != 0):
-        ready = prepare(batch)
+    unreadable: list[str] = []
+    for drawn in tqdm(batches, desc=title, unit="batch", leave=False, disable=distributed.rank() != 0):
+        unreadable += drawn.unreadable
+        if drawn.batch is None:
+            continue
+        batch, ready = drawn.batch, prepare(drawn.batch)
         with torch.autocast(ready.image.device.type, precision, enabled=precision is not None):
             prediction = detector.predict(ready).check(len(batch), detector.tasks, who)
         identities += batch.identity
@@ -59,7 +69,7 @@ def score(
             features.append(prediction.embedding.half().cpu())
     mine = _table(identities, _joined(probs), _joined(logits) if logits else None, records, classes)
     vectors = _joined(features).numpy() if features else None
-    return _gathered(mine, vectors)
+    return _gathered(mine, unreadable, vectors)
 
 
 def _table(
@@ -81,16 +91,18 @@ def _table(
     )
 
 
-def _gathered(mine: Scores, vectors: np.ndarray | None) -> Scored:
+def _gathered(mine: Scores, unreadable: list[str], vectors: np.ndarray | None) -> Scored:
     """The rows of all processes, features in the order of the scores."""
-    parts = distributed.gather((mine, vectors))
-    scores = merge([part for part, _ in parts])
-    if any(found is None for _, found in parts):
-        return Scored(scores)
-    row_of = {}
-    for part, found in parts:
-        row_of |= dict(zip(_keys(part), found, strict=True))
-    return Scored(scores, np.stack([row_of[key] for key in _keys(scores)]))
+    parts = distributed.gather((mine, unreadable, vectors))
+    missing = [sentence for _, sentences, _ in parts for sentence in sentences]
+    filled = [part for part in parts if len(part[0])]
+    if not filled:
+        raise DataError(f"none of {len(missing)} frames could be read; the first: {missing[0] if missing else 'none'}")
+    scores = merge([table for table, _, _ in filled])
+    if any(found is None for *_, found in filled):
+        return Scored(scores, missing)
+    row_of = {key: vector for table, _, found in filled for key, vector in zip(_keys(table), found, strict=True)}
+    return Scored(scores, missing, np.stack([row_of[key] for key in _keys(scores)]))
 
 
 def _keys(scores: Scores) -> list[tuple[str, str, int]]:

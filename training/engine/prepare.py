@@ -21,6 +21,7 @@ class Prepare:
     device: torch.device
 
     def __call__(self, batch: Batch) -> Batch:
+        """The batch on the device, its images and views normalized."""
         batch = batch.to(self.device)
         view = None if batch.view is None else self.normalize(batch.view)
         return replace(batch, image=self.normalize(batch.image), view=view)

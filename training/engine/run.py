@@ -30,7 +30,7 @@ from training.metrics.ranking import METRICS
 STATE, BEST, LAST = "state.pt", "best.safetensors", "last.safetensors"
 
 
-class Stopped(BenchError):
+class Stopped(BenchError):  # noqa: N818 - nothing went wrong
     """The run was asked to stop and has saved its state. Not a failure."""
 
     exit_code = 0

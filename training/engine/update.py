@@ -26,9 +26,7 @@ class Update:
     The loop calls :meth:`begin` before each batch: it sets the learning rate, a pure function of the step.
     """
 
-    def __init__(
-        self, detector: Detector, cfg: OptimConfig, who: str, precision: torch.dtype | None = None
-    ) -> None:
+    def __init__(self, detector: Detector, cfg: OptimConfig, who: str, precision: torch.dtype | None = None) -> None:
         self.detector, self.clip_norm, self.precision, self.who = detector, cfg.clip_norm, precision, who
         self.params = detector.param_groups()
         for name in cfg.groups:

@@ -62,22 +62,44 @@ def ap(counts: Counts) -> float:
 def eer(counts: Counts) -> float:
     """Equal error rate: the FPR at the threshold where FNR and FPR differ least, not interpolated.
 
-    If the last threshold with FNR > FPR and the first without are equally good, the mean of both FPRs, so that constant
-    scores give 0.5. The difference is compared in integers: rounding never decides.
+    As usual in the field, thresholds are the corners of the ROC curve (scikit-learn's default) and the strictest of
+    equally good ones wins. Where only "all are real" and "all are fake" are to choose from, as for constant scores,
+    that would be 0; it is 0.5 here.
     """
-    fakes, reals = counts.fakes[-1], counts.reals[-1]
+    corners = _corners_near(counts, _crossing(counts))
+    fpr, tpr = counts.reals[corners] / counts.reals[-1], counts.fakes[corners] / counts.fakes[-1]
+    best = np.argmin(np.abs((1 - tpr) - fpr))
+    return float(fpr[best]) if corners[best] > 0 else 0.5
 
-    def excess(index: int) -> int:
-        """(FNR - FPR) x fakes x reals: falls with the index."""
-        return int((fakes - counts.fakes[index]) * reals - counts.reals[index] * fakes)
 
-    low, high = 0, len(counts.fakes) - 1  # excess(low) > 0 >= excess(high)
+def _crossing(counts: Counts) -> int:
+    """The first index where FNR <= FPR; their difference falls with the index."""
+    fakes, reals = int(counts.fakes[-1]), int(counts.reals[-1])
+    low, high = 0, len(counts.fakes) - 1
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if excess(middle) > 0 else (low, middle)
-    before, after = abs(excess(low)), abs(excess(high))
-    nearest = [i for i, gap in ((low, before), (high, after)) if gap == min(before, after)]
-    return float(np.mean(counts.reals[nearest]) / reals)
+        missed, alarms = fakes - int(counts.fakes[middle]), int(counts.reals[middle])
+        low, high = (middle, high) if missed * reals > alarms * fakes else (low, middle)
+    return high
+
+
+def _corners_near(counts: Counts, index: int) -> np.ndarray:
+    """Indices of ROC points at which the curve turns, among them the last before ``index`` and the first from it on.
+
+    The origin, the first point after it and the end count as corners. Looks no further than it must.
+    """
+    end, reach = len(counts.fakes), 32
+    while True:
+        start, stop = max(index - reach, 0), min(index + reach, end)
+        points = np.stack([counts.fakes[start:stop], counts.reals[start:stop]], axis=1)
+        moved = np.flatnonzero(np.append(True, np.diff(points, axis=0).any(axis=1)))
+        turns = np.diff(points[moved], n=2, axis=0).any(axis=1)
+        corner = np.concatenate([[start == 0], turns, [stop == end]])[: len(moved)]
+        corner[:2] |= start == 0
+        corners = start + moved[corner]
+        if (corners < index).any() and (corners >= index).any():
+            return corners
+        reach *= 8
 
 
 def acc(counts: Counts) -> float:

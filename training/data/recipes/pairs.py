@@ -16,7 +16,12 @@ from training.data.recipe import Corpus, Recipe
 
 @RECIPES.register("pairs")
 class Pairs(Recipe):
-    """Every fake once per epoch, each behind a real: ``match: source`` of the video it was made from, ``any`` at random."""
+    """Every fake once per epoch, each behind a real.
+
+    Args:
+        corpus: real and fake records.
+        match: ``source``: a real frame of the video that the fake was made from; ``any``: any real frame.
+    """
 
     def __init__(self, corpus: Corpus, match: Literal["source", "any"] = "source") -> None:
         super().__init__(corpus)

@@ -1,0 +1,203 @@
+"""A training run from its command line to its results: select, build, fit, test what was kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training.assembly import (
+    Asked,
+    batches_of,
+    build,
+    find_yaml,
+    prepare_of,
+    seed_everything,
+)
+from training.core.config import Layers, to_tree
+from training.core.errors import ConfigError, ContractError, DataError, ManifestError
+from training.core.paths import CONFIG, RUNS, shown
+from training.core.schema import Config
+from training.data.select import Selected, class_names, located, person_names, select
+from training.detectors.base import Detector
+from training.engine import distributed
+from training.engine.checkpoint import Card
+from training.engine.environment import describe
+from training.engine.evaluate import evaluate, is_better
+from training.engine.prepare import pick_device, pick_precision
+from training.engine.run import BEST, LAST, RunFolder, new_folder
+from training.engine.trainer import fit
+from training.engine.update import Update
+from training.networks.weights import load_strict, read_state
+from training.testing import evaluate_sets, score_set
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run left: its folder, and the metrics of its test sets where it had any."""
+
+    folder: Path
+    summary: dict[str, Any] | None
+    writes: bool
+    """Whether this process is the one that speaks and writes."""
+
+
+def configure(detector_path: str | None, resume: str | None, asked: Asked) -> Config:
+    """The configuration of a new run, or of the one that is resumed.
+
+    Raises:
+        ConfigError: neither or both are given, or a file or key is wrong.
+    """
+    layers = Layers().add_file(CONFIG / "train_config.yaml")
+    if resume is not None:
+        saved = Path(resume) / "config.yaml"
+        if not saved.is_file():
+            raise ConfigError(f"--resume {resume}: no run there (expected {saved})")
+        return asked.over(layers.add_file(saved))
+    if detector_path is None:
+        raise ConfigError("--detector_path is missing; --list shows what there is")
+    return asked.over(layers.add_file(find_yaml(detector_path, "detector")))
+
+
+def train(cfg: Config, folder: Path | None = None, weights: Path | None = None, label: str | None = None) -> Finished:
+    """Train as ``cfg`` says; continue in ``folder`` when it is given. Tests what was kept on ``data.test``."""
+    is_better(cfg.evaluate.monitor, None, None)  # a wrong name should not cost an epoch
+    device = pick_device(cfg.device)
+    distributed.start(device)
+    try:
+        return _train(cfg, device, folder, weights, label)
+    finally:
+        distributed.stop()
+
+
+def _train(
+    cfg: Config, device: torch.device, resumed: Path | None, weights: Path | None, label: str | None
+) -> Finished:
+    trained_on, validated_on, tested_on = _datasets(cfg)
+    records = [r for one in trained_on for r in one.records]
+    classes, persons = class_names(records), person_names(records)
+    seed_everything(cfg.seed)
+    detector = build(cfg, classes, persons)
+    if weights is not None:
+        load_strict(detector, read_state(weights), shown(weights))
+    detector.to(device)
+    distributed.broadcast(detector)
+    batches = batches_of(cfg, records, classes, persons, device, train=True)
+    update = Update(detector, cfg.optim, cfg.detector.name, pick_precision(cfg.precision, device))
+    # Ranks draw their own dropout; what all must share was broadcast above.
+    torch.manual_seed(cfg.seed + distributed.rank())
+    folder = resumed or new_folder(_run_root(cfg), "_".join(filter(None, (cfg.detector.name, label))))
+    card = _card(cfg, trained_on, validated_on, classes, persons, device)
+    run = RunFolder(folder, detector, update, card, cfg.log, cfg.evaluate.monitor)
+    if resumed is not None:
+        run.resume()
+    run.listen()
+    try:
+        validate = _validator(cfg, validated_on, classes, device)
+        fit(detector, batches, update, prepare_of(cfg, device), validate, run, cfg.epochs, cfg.max_steps)
+    finally:
+        run.close()
+    if not tested_on:
+        return Finished(folder, None, run.writes)
+    _load_kept(detector, folder, cfg, validated_on)
+    summary = evaluate_sets(detector, cfg, card, tested_on, folder, device, card.environment)
+    return Finished(folder, summary, run.writes)
+
+
+def _datasets(cfg: Config) -> tuple[list[Selected], list[Selected], list[Selected]]:
+    """Training, validation and test sets.
+
+    Raises:
+        ConfigError: nothing to train on, or validation on a test set.
+        ManifestError: a set is missing or empty.
+    """
+    data = cfg.data
+    if not data.train:
+        raise ConfigError("nothing to train on: give --train_dataset NAME ... (data.train)")
+    if leaked := sorted(set(data.val) & set(data.test) - set(data.train)):
+        raise ConfigError(f"data.val: {', '.join(leaked)} is a test set; a checkpoint must not be chosen on it")
+    trained_on = select(data.train, "train", data.frames_train, data)
+    tested_on = select(data.test, "test", data.frames_test, data)
+    if cfg.evaluate.select == "test":
+        if not tested_on:
+            raise ConfigError("evaluate.select is 'test', but there is no --test_dataset")
+        return trained_on, tested_on, tested_on
+    return trained_on, _validation(cfg), tested_on
+
+
+def _validation(cfg: Config) -> list[Selected]:
+    if cfg.evaluate.select == "last":
+        return []
+    try:
+        return select(cfg.data.val or cfg.data.train, "val", cfg.data.frames_test, cfg.data)
+    except ManifestError:
+        if cfg.data.val:
+            raise
+        return []
+
+
+def _validator(
+    cfg: Config, chosen: list[Selected], classes: list[str], device: torch.device
+) -> Callable[[Detector], dict[str, float | None]]:
+    def validate(detector: Detector) -> dict[str, float | None]:
+        figures: list[dict[str, float | None]] = []
+        for one in chosen:
+            found = score_set(detector, cfg, one, classes, device)
+            if found.unreadable:
+                raise DataError(f"validation: {found.unreadable[0]}")
+            tasks = [task.value for task in detector.tasks]
+            figures.append(evaluate(found.scores, tasks, cfg.evaluate.video_key))
+        return _mean(figures)
+
+    return validate
+
+
+def _mean(figures: list[dict[str, float | None]]) -> dict[str, float | None]:
+    """The mean over validation sets of each figure that is defined somewhere."""
+    means: dict[str, float | None] = {}
+    for name in figures[0] if figures else ():
+        defined = [f[name] for f in figures if f[name] is not None]
+        means[name] = sum(defined) / len(defined) if defined else None
+    return means
+
+
+def _card(
+    cfg: Config,
+    trained_on: list[Selected],
+    validated_on: list[Selected],
+    classes: list[str],
+    persons: list[str],
+    device: torch.device,
+) -> Card:
+    notes = list(cfg.notes)
+    if not validated_on:
+        notes.append("no validation split: the last epoch is kept, not the best")
+    if cfg.evaluate.select == "test":
+        notes.append("compatibility switch select=test: the checkpoint was chosen on the test sets")
+    if cfg.backbone and cfg.backbone.params.get("weights") == "random":
+        size = cfg.backbone.params.get("size", "full")
+        notes.append(f"the backbone {cfg.backbone.name} ({size}) started from random weights")
+    return Card(
+        config=to_tree(cfg),
+        classes=classes,
+        persons=persons,
+        facts={one.name: one.facts for one in trained_on},
+        environment=describe(cfg.seed, device),
+        notes=notes,
+    )
+
+
+def _load_kept(detector: Detector, folder: Path, cfg: Config, validated_on: list[Selected]) -> None:
+    if not cfg.log.save_ckpt:
+        return
+    kept = folder / (BEST if validated_on else LAST)
+    if not kept.is_file():
+        raise ContractError(f"{shown(folder)}: no checkpoint was kept; did a run with no epoch finish?")
+    load_strict(detector, read_state(kept), shown(kept))
+
+
+def _run_root(cfg: Config) -> Path:
+    return RUNS if cfg.run_dir == Path("runs") else located(cfg.run_dir)

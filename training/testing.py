@@ -1,0 +1,87 @@
+"""Scores a detector on test sets and writes what every metric, table and figure reads: score files and metrics.json."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from training.assembly import batches_of, prepare_of
+from training.core.config import to_tree
+from training.core.paths import atomic, shown
+from training.core.schema import Config
+from training.data.select import Selected
+from training.detectors.base import Detector
+from training.engine import distributed
+from training.engine.checkpoint import Card
+from training.engine.evaluate import Settings, summarize
+from training.engine.inference import Scored, score
+from training.engine.prepare import pick_precision
+from training.engine.results import CONFIG, ENVIRONMENT, METRICS, save_features, scores_path, write_json
+
+
+def score_set(
+    detector: Detector,
+    cfg: Config,
+    chosen: Selected,
+    classes: list[str],
+    device: torch.device,
+    features: bool = False,
+) -> Scored:
+    """One pass over a data set; all processes get all rows."""
+    batches = batches_of(cfg, chosen.records, classes, [], device, train=False)
+    return score(
+        detector,
+        batches(),
+        prepare_of(cfg, device),
+        chosen.records,
+        classes,
+        pick_precision(cfg.precision, device),
+        f"scoring {chosen.name}",
+        features,
+    )
+
+
+def evaluate_sets(
+    detector: Detector,
+    cfg: Config,
+    card: Card,
+    chosen: list[Selected],
+    folder: Path,
+    device: torch.device,
+    environment: dict[str, Any],
+) -> dict[str, Any]:
+    """Score every set, write scores, features and metrics into ``folder``; the tree of ``metrics.json``."""
+    scores, coverage = {}, {}
+    for one in chosen:
+        found = score_set(detector, cfg, one, card.classes, device, cfg.log.save_feat)
+        scores[one.name] = found.scores
+        coverage[one.name] = {"frames_without_face": one.without_face, "unreadable": len(found.unreadable)}
+        if distributed.rank() == 0:
+            _write_set(folder, one.name, found)
+    settings = Settings(video_key=cfg.evaluate.video_key, resamples=cfg.evaluate.resamples, seed=cfg.seed)
+    compat = {"select": "test"} if cfg.evaluate.select == "test" else {}
+    tasks = [task.value for task in detector.tasks]
+    summary = summarize(
+        scores, cfg.detector.name, shown(folder), tasks, settings, coverage, [*card.notes, *cfg.notes], compat
+    )
+    if distributed.rank() == 0:
+        write_json(folder / METRICS, summary)
+        if not (folder / CONFIG).exists():
+            with atomic(folder / CONFIG) as temporary:
+                temporary.write_text(yaml.safe_dump(to_tree(cfg), sort_keys=False))
+            write_json(folder / ENVIRONMENT, environment)
+    return summary
+
+
+def _write_set(folder: Path, name: str, found: Scored) -> None:
+    path = scores_path(folder, name)
+    found.scores.save(path)
+    if found.features is not None:
+        save_features(path.with_suffix(".npz"), found.scores, found.features)
+    if found.unreadable:
+        with atomic(path.with_suffix(".unreadable.json")) as temporary:
+            temporary.write_text(json.dumps(found.unreadable, indent=1) + "\n")
