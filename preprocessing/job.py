@@ -10,16 +10,18 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from preprocessing.faces.align import FIVE_POINTS, carry, similarity, template, warp, warp_mask
-from preprocessing.faces.detect import Face, FaceDetector, LandmarkPredictor, detector_class, follow
+from preprocessing.faces.detect import Face, FaceDetector, LandmarkPredictor, build_detector, follow
 from preprocessing.faces.video import Sampling, frame_indices, open_media
 from preprocessing.layouts.base import SourceVideo
 from preprocessing.manifest import Frame
 from preprocessing.sidecar import KINDS, Sidecar, sidecar_path, write
+from training.core.config import Spec
 from training.core.errors import DataError
 from training.core.paths import shown
 
@@ -40,7 +42,8 @@ class Cut:
     picture_limit: float
     time_limit: float | None
     detector: str
-    detector_options: tuple[tuple[str, float], ...]
+    options: tuple[tuple[str, Any], ...]
+    """Of the detector."""
     landmarks: Path
 
 
@@ -63,7 +66,8 @@ class _Tools:
 @functools.cache
 def _tools(cut: Cut) -> _Tools:
     cv2.setNumThreads(1)
-    return _Tools(detector_class(cut.detector)(**dict(cut.detector_options)), LandmarkPredictor(cut.landmarks))
+    detector = build_detector(Spec(name=cut.detector, params=dict(cut.options)))
+    return _Tools(detector, LandmarkPredictor(cut.landmarks))
 
 
 def process(task: Task) -> Sidecar:

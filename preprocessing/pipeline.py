@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -15,13 +18,12 @@ import numpy as np
 import PIL
 
 from preprocessing.executors import run
-from preprocessing.faces.detect import LandmarkPredictor, detector_class
+from preprocessing.faces.detect import LandmarkPredictor, build_detector
 from preprocessing.job import Cut, Task, clear, failure, process
 from preprocessing.layouts.base import Scan, SourceVideo, layout_for
 from preprocessing.settings import Settings
-from preprocessing.sidecar import KINDS, Sidecar, read, sidecar_path, write
+from preprocessing.sidecar import KINDS, Sidecar, paths_below, read, sidecar_path, write
 from preprocessing.store import rgb_root
-from training.core.config import instantiate
 from training.core.errors import BenchError, ConfigError, DataError, ManifestError
 from training.core.paths import shown
 
@@ -30,108 +32,112 @@ RECIPE = 1
 
 
 @dataclass
+class Plan:
+    """What a run has to do: videos ``done`` before, ``tasks``, and how many are done ``again`` for which reason."""
+
+    done: list[Sidecar] = field(default_factory=list)
+    tasks: list[Task] = field(default_factory=list)
+    again: Counter[str] = field(default_factory=Counter)
+
+
 class Pipeline:
-    """One dataset with its settings: :meth:`run` does what is left to do."""
+    """One dataset with its settings. Make it, :meth:`plan`, then :meth:`run` the plan.
 
-    settings: Settings
+    Raises:
+        ConfigError: dataset, root or detector are missing or wrong.
+        WeightsError: there is no landmark predictor.
+    """
 
-    @cached_property
-    def root(self) -> Path:
-        """Where the faces go."""
-        return rgb_root(self.settings.output, self.settings.dataset)
-
-    @cached_property
-    def scan(self) -> Scan:
-        """The raw videos.
-
-        Raises:
-            ConfigError: dataset or root are missing or wrong.
-        """
-        settings = self.settings
-        if settings.dataset is None:
-            raise ConfigError("which dataset? Give --dataset; --list-datasets prints the known ones")
-        layout = layout_for(settings.dataset, settings.layout)
-        if settings.root is None:
-            raise ConfigError(f"where are the videos of {settings.dataset}? Give --root")
-        if not settings.root.exists():
-            raise ConfigError(f"root {shown(settings.root)}: no such folder; expected {layout.about}")
-        return layout.scan(settings.root, settings.dataset, settings.compression)
-
-    @cached_property
-    def cut(self) -> Cut:
-        """How faces are cut; the models are loaded here once, so that a wrong one is found before any work.
-
-        Raises:
-            ConfigError: detector unknown or its options wrong.
-            WeightsError: no landmark predictor.
-        """
-        s = self.settings
-        instantiate(detector_class(s.detector.name), s.detector.params, {}, s.detector.at)
-        options = tuple(sorted(s.detector.params.items()))
-        return Cut(
-            s.frames, s.sampling, s.size, s.scale, s.codec, s.masks, s.picture_limit, s.time_limit,
-            s.detector.name, options, s.landmarks.resolve(),
-        )  # fmt: skip
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.scan = _scan(settings)
+        self.root = rgb_root(settings.output, settings.dataset)
+        # The models are loaded here too, so that a wrong one is found before any work.
+        detector = build_detector(settings.detector)
+        self.predictor = LandmarkPredictor(settings.landmarks)
+        options = {name: getattr(detector, name) for name in inspect.signature(type(detector)).parameters}
+        self.cut = Cut(
+            frames=settings.frames,
+            sampling=settings.sampling,
+            size=settings.size,
+            scale=settings.scale,
+            codec=settings.codec,
+            masks=settings.masks,
+            picture_limit=settings.picture_limit,
+            time_limit=settings.time_limit,
+            detector=settings.detector.name,
+            options=tuple(options.items()),
+            landmarks=settings.landmarks.resolve(),
+        )
 
     @cached_property
-    def recorded(self) -> dict[str, object]:
+    def recorded(self) -> dict[str, Any]:
         """What of the settings decides how faces come out: kept with each video and compared on a rerun."""
-        cut, predictor = self.cut, LandmarkPredictor(self.cut.landmarks)
-        return {
-            "recipe": RECIPE,
-            "frames": cut.frames,
-            "sampling": cut.sampling,
-            "size": cut.size,
-            "scale": cut.scale,
-            "codec": cut.codec,
-            "masks": cut.masks,
-            "detector": {"name": cut.detector, **dict(cut.detector_options)},
-            "predictor": {"file": cut.landmarks.name, "sha256": predictor.sha256, "points": predictor.points},
-        }
+        cut, predictor = self.cut, self.predictor
+        plain = {key: getattr(cut, key) for key in ("frames", "sampling", "size", "scale", "codec", "masks")}
+        model = {"file": predictor.path.name, "sha256": predictor.sha256, "points": predictor.points}
+        return {"recipe": RECIPE, **plain, "detector": {"name": cut.detector, **dict(cut.options)}, "predictor": model}
 
-    @cached_property
-    def _versions(self) -> dict[str, str]:
-        return {module.__name__: module.__version__ for module in (av, cv2, dlib, np, PIL)}
+    def plan(self) -> Plan:
+        """Compare what is there with what should be. Facts that changed (a split, a label) are brought up to date."""
+        plan = Plan()
+        for source in self.scan.videos:
+            task = self._task(source)
+            old, reason = self._found(task)
+            if old is None:
+                plan.tasks.append(task)
+                plan.again.update([reason] if reason else [])
+            else:
+                plan.done.append(old)
+        return plan
 
-    def run(self) -> Iterator[tuple[Sidecar, bool]]:
-        """Every video's outcome and whether it had been done before; videos done earlier come first.
+    def run(self, plan: Plan) -> Iterator[Sidecar]:
+        """Do the plan's tasks and yield what came of each.
 
         Raises:
             DataError: nothing more can be written.
         """
-        tasks = []
-        for source in self.scan.videos:
-            done = self._done(source)
-            if done is None:
-                tasks.append(self._task(source))
-            else:
-                yield done, True
-        results = run(process, tasks, self.settings.processes)
+        results = run(process, plan.tasks, self.settings.processes)
         with contextlib.closing(results):
             for task, result in results:
-                yield self._outcome(task, result), False
+                yield self._outcome(task, result)
+
+    def strangers(self) -> list[str]:
+        """Videos with faces here that are not below the root (any more), of the same compression."""
+        expected = {source.facts.video for source in self.scan.videos}
+        others = (path for name, path in paths_below(self.root) if name not in expected)
+        videos = (read(path).video for path in others)
+        return [v.video for v in videos if v.compression in (None, self.settings.compression)]
 
     def _task(self, source: SourceVideo) -> Task:
         raw = {"file": _below(source.path, self.settings.root), "bytes": _bytes(source.path)}
         if source.mask is not None and self.cut.masks:
             raw["mask_bytes"] = _bytes(source.mask)
-        return Task(source, self.root, self.cut, Sidecar(source.facts, [], self.recorded, raw, self._versions))
+        versions = {module.__name__: module.__version__ for module in (av, cv2, dlib, np, PIL)}
+        return Task(source, self.root, self.cut, Sidecar(source.facts, [], self.recorded, raw, versions))
 
-    def _done(self, source: SourceVideo) -> Sidecar | None:
-        """The note of a video that need not be done again, with its facts brought up to date."""
+    def _found(self, task: Task) -> tuple[Sidecar | None, str | None]:
+        """The note of a video that need not be done again, or why a video that was done must be."""
+        path, new = sidecar_path(self.root, task.source.facts.video), task.done
+        if not path.exists():
+            return None, None
         try:
-            old = read(sidecar_path(self.root, source.facts.video))
+            old = read(path)
         except ManifestError:
-            return None
-        new = self._task(source).done
-        if old.failed or old.settings != new.settings or old.raw != new.raw or not _complete(self.root, old):
-            return None
+            return None, "their notes cannot be read"
+        if old.failed:
+            return None, "they failed"
+        if changed := [key for key in new.settings if old.settings.get(key) != new.settings[key]]:
+            return None, f"settings changed ({', '.join(changed)})"
+        if old.raw != new.raw:
+            return None, "the raw files changed"
+        if not _complete(self.root, old):
+            return None, "files are missing"
         facts = replace(new.video, note=old.video.note)
-        if facts == old.video:
-            return old
-        updated = replace(old, video=facts)
-        write(self.root, updated)
-        return updated
+        if facts != old.video:
+            old = replace(old, video=facts)
+            write(self.root, old)
+        return old, None
 
     def _outcome(self, task: Task, result: Sidecar | BaseException) -> Sidecar:
         if isinstance(result, Sidecar):
@@ -143,6 +149,17 @@ class Pipeline:
         sidecar = failure(task.done, reason)
         write(self.root, sidecar)
         return sidecar
+
+
+def _scan(settings: Settings) -> Scan:
+    if settings.dataset is None:
+        raise ConfigError("which dataset? Give --dataset; --list-datasets prints the known ones")
+    layout = layout_for(settings.dataset, settings.layout)
+    if settings.root is None:
+        raise ConfigError(f"where are the videos of {settings.dataset}? Give --root; expected there: {layout.about}")
+    if not settings.root.exists():
+        raise ConfigError(f"root {shown(settings.root)}: no such folder; expected there: {layout.about}")
+    return layout.scan(settings.root, settings.dataset, settings.compression)
 
 
 def _complete(root: Path, sidecar: Sidecar) -> bool:

@@ -9,15 +9,23 @@ from __future__ import annotations
 import argparse
 import json
 import signal
+import sys
+from itertools import islice
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
 
+from tqdm import tqdm
+
+from preprocessing import settings
+from preprocessing.layouts.base import LAYOUTS, some
+from preprocessing.lock import alone
+from preprocessing.pipeline import Pipeline
+from preprocessing.sidecar import Sidecar
+from preprocessing.summary import coverage, problems, table
 from training.core.cli import add_debug, run_entry
+from training.core.paths import atomic, shown
 
-if TYPE_CHECKING:
-    from preprocessing.pipeline import Pipeline
-    from preprocessing.sidecar import Sidecar
+SHOWN = 20
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -51,9 +59,6 @@ def parse(argv: list[str]) -> argparse.Namespace:
 def main(argv: list[str]) -> int:
     """Do what is left to do and print a summary."""
     flags = vars(parse(argv))
-    from preprocessing import settings  # what follows is slow to import, and --help should not be
-    from preprocessing.pipeline import Pipeline
-
     if flags.pop("list_datasets", False):
         _print_datasets()
         return 0
@@ -62,47 +67,44 @@ def main(argv: list[str]) -> int:
         flags["detector"] = {"name": flags.get("detector", "hog"), "min_score": flags.pop("min_score")}
     pipeline = Pipeline(settings.load(flags.pop("config", settings.CONFIG), flags))
     signal.signal(signal.SIGTERM, _interrupt)
-    return _report(pipeline, _run(pipeline))
+    with alone(pipeline.root):
+        return _report(pipeline, _run(pipeline))
 
 
-def _run(pipeline: Pipeline) -> list[tuple[Sidecar, bool]]:
-    from tqdm import tqdm
-
-    outcomes, total = [], len(pipeline.scan.videos)
+def _run(pipeline: Pipeline) -> list[Sidecar]:
+    plan, done = pipeline.plan(), []
+    for reason, count in plan.again.items():
+        print(f"{count} videos are done again: {reason}")
     try:
-        with tqdm(pipeline.run(), total=total, unit="video", desc=pipeline.settings.dataset) as bar:
-            for outcome in bar:
-                outcomes.append(outcome)
+        with tqdm(pipeline.run(plan), total=len(plan.tasks), unit="video", desc=pipeline.settings.dataset) as bar:
+            done.extend(bar)
     except KeyboardInterrupt:
-        print(f"stopped: {len(outcomes)} of {total} videos are done. The same command again does the rest.")
+        left = len(plan.tasks) - len(done)
+        print(f"stopped with {left} videos left to do; the same command again goes on from here", file=sys.stderr)
         raise
-    return outcomes
+    print(f"{len(plan.done)} videos were done before, {len(done)} now")
+    return sorted([*plan.done, *done], key=lambda sidecar: sidecar.video.video)
 
 
-def _report(pipeline: Pipeline, outcomes: list[tuple[Sidecar, bool]]) -> int:
-    from preprocessing.summary import coverage, problems, table
-    from training.core.paths import atomic, shown
-
-    sidecars = sorted((sidecar for sidecar, _ in outcomes), key=lambda s: s.video.video)
-    rows, amiss = coverage(sidecars), problems(sidecars)
+def _report(pipeline: Pipeline, sidecars: list[Sidecar]) -> int:
+    rows, amiss, remarks = coverage(sidecars), problems(sidecars), [*pipeline.scan.remarks]
+    if strangers := pipeline.strangers():
+        remarks.append(f"{len(strangers)} videos have faces but no raw file any more: {some(strangers)}")
     path = pipeline.root / "preprocess_report.json"
     with atomic(path) as temporary:
-        report = {"coverage": rows, "remarks": pipeline.scan.remarks, "problems": amiss}
+        report = {"coverage": rows, "remarks": remarks, "problems": amiss}
         temporary.write_text(json.dumps(report, indent=1) + "\n")
     print(table(rows))
-    for remark in pipeline.scan.remarks:
+    for remark in remarks:
         print(f"remark: {remark}")
-    for video, note in amiss.items():
+    for video, note in islice(amiss.items(), SHOWN):
         print(f"problem: {video}: {note}")
-    failed, before = sum(s.failed for s in sidecars), sum(earlier for _, earlier in outcomes)
-    now = len(sidecars) - before - failed
-    print(f"{len(sidecars)} videos: {before} done before, {now} now, {failed} failed; {shown(path)}")
+    failed = sum(sidecar.failed for sidecar in sidecars)
+    print(f"{len(sidecars)} videos, {len(amiss)} with something amiss, {failed} of them failed; {shown(path)}")
     return 1 if failed else 0
 
 
 def _print_datasets() -> None:
-    from preprocessing.layouts.base import LAYOUTS
-
     for name in LAYOUTS.names():
         layout = LAYOUTS.get(name)
         print(f"{', '.join(layout.datasets) or 'your own'} (layout {name}): {layout.about}")

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from preprocessing.names import COMPRESSIONS
 from training.core.config import Layers, Spec
 from training.core.errors import ConfigError
-from training.core.paths import ROOT
+from training.core.paths import DATASETS, ROOT, WEIGHTS
 
 CONFIG = ROOT / "preprocessing" / "config.yaml"
 _PATHS = ("root", "output", "landmarks")
@@ -23,14 +23,14 @@ class Settings:
     dataset: str | None = None
     layout: str | None = None
     root: Path | None = None
-    output: Path = Path("datasets")
+    output: Path = DATASETS
     compression: Literal[COMPRESSIONS] = "c23"  # type: ignore[valid-type]
     frames: int = 32
     sampling: Literal["even", "first", "all"] = "even"
     picture_limit: float = 50.0
     time_limit: float | None = None
     detector: Spec = field(default_factory=lambda: Spec(name="hog"))
-    landmarks: Path = Path("weights/shape_predictor_68_face_landmarks.dat")
+    landmarks: Path = WEIGHTS / "shape_predictor_68_face_landmarks.dat"
     size: int = 256
     scale: float = 1.3
     codec: Literal["png", "webp"] = "png"

@@ -77,7 +77,13 @@ def read_all(root: Path) -> Iterator[Sidecar]:
     Raises:
         ManifestError: there is none, or one is unreadable.
     """
-    paths = sorted(p for p in (root / "videos").rglob("*.json") if not p.name.startswith("."))
+    paths = paths_below(root)
     if not paths:
         raise ManifestError(f"{shown(root)}: no faces here; make them with preprocessing/preprocess.py")
-    yield from (read(path) for path in paths)
+    yield from (read(path) for _, path in paths)
+
+
+def paths_below(root: Path) -> list[tuple[str, Path]]:
+    """Names of all videos with a note below ``root`` and the notes' paths, sorted."""
+    found = (p for p in (root / "videos").rglob("*.json") if not p.name.startswith("."))
+    return sorted((p.relative_to(root / "videos").with_suffix("").as_posix(), p) for p in found)

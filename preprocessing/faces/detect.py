@@ -11,6 +11,7 @@ from typing import Protocol
 import dlib
 import numpy as np
 
+from training.core.config import Spec, instantiate
 from training.core.errors import ConfigError, WeightsError, did_you_mean
 from training.core.paths import shown
 
@@ -39,7 +40,7 @@ class Face:
 
 
 class FaceDetector(Protocol):
-    """Finds the faces in ``(H, W, 3)`` uint8 RGB, best score first."""
+    """Finds the faces in ``(H, W, 3)`` uint8 RGB, best score first. Its options are its attributes of the same name."""
 
     def __call__(self, image: np.ndarray) -> list[Face]:
         """The faces; an empty list where there is none."""
@@ -68,18 +69,18 @@ class HogDetector:
         return sorted((f for f in faces if f.score > self.min_score), key=lambda f: -f.score)
 
 
-FACE_DETECTORS: dict[str, type] = {"hog": HogDetector}
+FACE_DETECTORS: dict[str, type[FaceDetector]] = {"hog": HogDetector}
 
 
-def detector_class(name: str) -> type:
-    """The face detector called ``name``.
+def build_detector(spec: Spec) -> FaceDetector:
+    """The face detector that ``spec`` names, with its options.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is none of that name, or it has no such option.
     """
-    if name not in FACE_DETECTORS:
-        raise ConfigError(f"unknown face detector '{name}'; {did_you_mean(name, FACE_DETECTORS)}")
-    return FACE_DETECTORS[name]
+    if spec.name not in FACE_DETECTORS:
+        raise spec.at.error(f"is '{spec.name}'; {did_you_mean(spec.name, FACE_DETECTORS)}")
+    return instantiate(FACE_DETECTORS[spec.name], spec.params, {}, spec.at)
 
 
 def follow(faces: list[Face], last: Face | None) -> Face | None:

@@ -6,6 +6,7 @@ name. Nothing else is edited.
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -82,11 +83,22 @@ def some(names: Iterable[object], most: int = 5) -> str:
     return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def files_with(folder: Path, suffixes: Iterable[str]) -> list[Path]:
-    """Files below ``folder`` with one of the ``suffixes`` (in any case), sorted; hidden ones are passed over."""
-    allowed = frozenset(suffixes)
-    found = (p for p in folder.rglob("*") if p.suffix.lower() in allowed and not p.name.startswith("."))
-    return sorted(p for p in found if p.is_file())
+def files_below(folder: Path, suffixes: frozenset[str] | None = None) -> list[Path]:
+    """Files below ``folder``, sorted, hidden ones passed over; only those with one of the ``suffixes`` (in any case).
+
+    Links to folders are followed: large data often lie elsewhere.
+    """
+    found = []
+    for place, names, files in os.walk(folder, followlinks=True):
+        here = os.path.realpath(place)
+        names[:] = [n for n in names if not n.startswith(".") and not _loops(os.path.realpath(f"{place}/{n}"), here)]
+        found += [Path(place, file) for file in files if not file.startswith(".")]
+    return sorted(path for path in found if suffixes is None or path.suffix.lower() in suffixes)
+
+
+def _loops(folder: str, above: str) -> bool:
+    """Whether ``folder`` holds the folder ``above`` that it was found in."""
+    return os.path.commonpath((folder, above)) == folder
 
 
 def needed(path: Path, what: str) -> Path:

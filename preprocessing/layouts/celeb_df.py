@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 
 from preprocessing.faces.video import VIDEO_SUFFIXES
-from preprocessing.layouts.base import LAYOUTS, Layout, Scan, SourceVideo, files_with, home, needed, some
+from preprocessing.layouts.base import LAYOUTS, Layout, Scan, SourceVideo, files_below, home, needed, some
 from preprocessing.manifest import REAL, Video
 from preprocessing.splits import pick_share
 from training.core.errors import ConfigError
@@ -37,7 +37,7 @@ class CelebDF(Layout):
         if not any((root / folder).is_dir() for folder in FOLDERS):
             raise ConfigError(f"{shown(root)}: no Celeb-DF here; expected {self.about}")
         scan = Scan([], [f"{folder}: not there" for folder in FOLDERS if not (root / folder).is_dir()])
-        paths = {f"{f}/{p.stem}": p for f in FOLDERS for p in files_with(root / f, VIDEO_SUFFIXES)}
+        paths = {f"{f}/{p.stem}": p for f in FOLDERS for p in files_below(root / f, VIDEO_SUFFIXES)}
         test = _read_test_list(needed(root / LIST, "it comes with the dataset and names the test videos"))
         if absent := sorted(test - paths.keys()):
             scan.remarks.append(f"{len(absent)} videos of {LIST} are not there: {some(absent)}")

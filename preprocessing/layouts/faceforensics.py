@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.faces.video import VIDEO_SUFFIXES
-from preprocessing.layouts.base import LAYOUTS, Layout, Scan, SourceVideo, files_with, home, needed, some
+from preprocessing.layouts.base import LAYOUTS, Layout, Scan, SourceVideo, files_below, home, needed, some
 from preprocessing.manifest import REAL, SPLITS, Video
 from training.core.errors import ConfigError
 from training.core.paths import shown
@@ -76,9 +76,9 @@ def _scan_method(scan: Scan, folder: Path, method: str, place: _Place) -> None:
         wanted = f"{folder.parent.name}/{folder.name}/{place.compression}/videos"
         scan.remarks.append(f"{method}: no {wanted}" + (f" (there is {', '.join(there)})" if there else ""))
         return
-    masks = {p.stem: p for p in files_with(folder / "masks", VIDEO_SUFFIXES)} if (folder / "masks").is_dir() else {}
+    masks = {p.stem: p for p in files_below(folder / "masks", VIDEO_SUFFIXES)} if (folder / "masks").is_dir() else {}
     strangers = []
-    for path in files_with(videos, VIDEO_SUFFIXES):
+    for path in files_below(videos, VIDEO_SUFFIXES):
         facts = place.facts(method, path.stem)
         if facts is None:
             strangers.append(path.name)

@@ -9,12 +9,13 @@ and ``label`` (real, fake, 0 or 1); optionally ``split``, ``method``, ``person``
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from preprocessing.faces.video import PICTURE_SUFFIXES, VIDEO_SUFFIXES
-from preprocessing.layouts.base import LAYOUTS, Layout, Scan, SourceVideo, some
+from preprocessing.layouts.base import LAYOUTS, Layout, Scan, SourceVideo, files_below, some
 from preprocessing.manifest import REAL, SPLITS, Video
 from preprocessing.splits import split_groups
 from training.core.errors import ConfigError, did_you_mean
@@ -23,6 +24,8 @@ from training.core.paths import shown
 SHARES = {"train": 0.7, "val": 0.1, "test": 0.2}
 FAKE = "fake"
 COLUMNS = ("path", "label", "split", "method", "person", "source")
+LONGEST = 150
+"""Bytes of a file or folder name; file systems take 255, and our endings need room."""
 LABELS = {"real": 0, "0": 0, "fake": 1, "1": 1}
 
 
@@ -58,21 +61,29 @@ class Folder(Layout):
         for file in sorted(files, key=lambda f: (f.name, f.path)):
             unique = file.name if clashes[file.name] == 1 else file.name.with_name(file.path.name)
             facts = Video(
-                dataset, unique.as_posix(), file.label, file.method, file.source, str(file.split), person=file.person
+                dataset, _plain(unique), file.label, file.method, file.source, str(file.split), person=file.person
             )
             videos.append(SourceVideo(facts, file.path))
         return Scan(videos, remarks)
+
+
+def _plain(name: PurePath) -> str:
+    """``name`` as text that every file system, terminal and JSON reader takes: valid Unicode, no part too long."""
+    parts = (part.encode("utf-8", "surrogateescape") for part in name.parts)
+    return "/".join(
+        part.decode("utf-8", "replace")
+        if len(part) <= LONGEST
+        else f"{part[:LONGEST].decode('utf-8', 'ignore')}-{hashlib.sha256(part).hexdigest()[:12]}"
+        for part in parts
+    )
 
 
 def _from_tree(root: Path, remarks: list[str]) -> list[_File]:
     tops = {split: root / split for split in SPLITS if (root / split).is_dir()} or {None: root}
     files, ignored = [], []
     for split, top in tops.items():
-        for path in sorted(p for p in top.rglob("*") if p.is_file()):
-            inside = path.relative_to(top).parts
-            if any(part.startswith(".") for part in inside):
-                continue
-            file = _from_place(path, root, inside)
+        for path in files_below(top):
+            file = _from_place(path, root, path.relative_to(top).parts)
             if file is None:
                 ignored.append(path.relative_to(root))
             else:
