@@ -82,7 +82,7 @@ def summarize(
     return {
         "detector": detector,
         "run": run,
-        "notes": list(notes),
+        "notes": list(dict.fromkeys(notes)),
         "compat": {**marks, **(compat or {})},
         "sets": {name: _summary(s, tasks, settings, (coverage or {}).get(name, {})) for name, s in sets.items()},
     }

@@ -149,6 +149,7 @@ def merge(parts: Sequence[Scores]) -> Scores:
     Raises:
         ContractError: a frame occurs twice, or the parts' classes differ.
     """
+    parts = [part for part in parts if len(part)] or parts[:1]  # a process without rows knows no classes
     if len({part.classes for part in parts}) > 1:
         raise ContractError("scores with different classes cannot be merged")
     columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS}

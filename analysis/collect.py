@@ -1,0 +1,126 @@
+"""Finds what runs left on disk and reads it: metrics, configuration, environment, log; scores when asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from analysis.style import detector_name
+from training.core.config import read_yaml
+from training.core.errors import DataError
+from training.core.paths import shown
+from training.engine.results import CONFIG, ENVIRONMENT, LOG, METRICS, Scores, read_json, read_log, scores_path
+
+TEST = "test"
+"""Folder inside a run that a later test writes to."""
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """One test set of a run: its part of ``metrics.json``, and where its scores lie."""
+
+    __test__ = False  # no test class
+
+    name: str
+    folder: Path
+    metrics: dict[str, dict[str, Any]]
+    counts: dict[str, int]
+    interval: dict[str, Any]
+    compat: dict[str, str]
+
+    def scores(self) -> Scores:
+        """The score table behind the metrics.
+
+        Raises:
+            DataError: it is missing or damaged.
+        """
+        return Scores.load(scores_path(self.folder, self.name))
+
+
+@dataclass(frozen=True)
+class Result:
+    """A tested detector: a run folder with what was tested during training and later."""
+
+    folder: Path
+    detector: str
+    label: str
+    """Display name, with the run's folder where several runs of one detector are compared."""
+    sets: dict[str, TestSet]
+    notes: list[str]
+    config: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, Any] = field(default_factory=dict)
+    log: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def trained_on(self) -> list[str]:
+        """Names of the training sets; empty where no configuration was kept."""
+        return (self.config.get("data") or {}).get("train") or []
+
+
+def collect(paths: Iterable[Path]) -> list[Result]:
+    """The results in run or test folders, or in any folder above them; in the order given, each once.
+
+    Raises:
+        DataError: a folder holds no results, or a file is damaged.
+    """
+    folders = dict.fromkeys(folder for path in paths for folder in _run_folders(path))
+    results = [_read(folder) for folder in folders]
+    often = Counter(result.detector for result in results)
+    return [_named(result, often[result.detector] > 1) for result in results]
+
+
+def _run_folders(path: Path) -> list[Path]:
+    """Run folders at or below ``path``; a test folder stands for its run."""
+    at = path.parent if path.name == METRICS else path
+    found = [at / METRICS] if (at / METRICS).is_file() else sorted(at.rglob(METRICS))
+    if not found:
+        raise DataError(f"{shown(path)}: no {METRICS} there or below; test first: python training/test.py --help")
+    return list(dict.fromkeys(_run_of(file.parent) for file in found))
+
+
+def _run_of(folder: Path) -> Path:
+    return folder.parent if folder.name == TEST and (folder.parent / CONFIG).is_file() else folder
+
+
+def _read(folder: Path) -> Result:
+    trees = {at: _tree(at / METRICS) for at in (folder, folder / TEST) if (at / METRICS).is_file()}
+    sets = {name: test_set for at, tree in trees.items() for name, test_set in _sets(at, tree).items()}
+    config, environment, log = folder / CONFIG, folder / ENVIRONMENT, folder / LOG
+    known = read_json(environment) if environment.is_file() else {}
+    notes = [note for tree in (*trees.values(), known) for note in tree.get("notes", [])]
+    detector = next(iter(trees.values()))["detector"]
+    return Result(
+        folder=folder,
+        detector=detector,
+        label=detector_name(detector),
+        sets=sets,
+        notes=list(dict.fromkeys(notes)),
+        config=read_yaml(config) if config.is_file() else {},
+        environment=known,
+        log=read_log(log) if log.is_file() else [],
+    )
+
+
+def _tree(path: Path) -> dict[str, Any]:
+    tree = read_json(path)
+    if not isinstance(tree.get("detector"), str) or not isinstance(tree.get("sets"), dict):
+        raise DataError(f"{shown(path)}: not a metrics file; expected 'detector' and 'sets'")
+    return tree
+
+
+def _sets(folder: Path, tree: dict[str, Any]) -> dict[str, TestSet]:
+    sets = {}
+    for name, found in tree["sets"].items():
+        if not isinstance(found, dict) or "metrics" not in found:
+            raise DataError(f"{shown(folder / METRICS)}: sets.{name} has no 'metrics'")
+        parts = {key: found.get(key) or {} for key in ("metrics", "counts", "interval")}
+        sets[name] = TestSet(name, folder, **parts, compat=tree.get("compat") or {})
+    return sets
+
+
+def _named(result: Result, shared: bool) -> Result:
+    label = f"{result.label} ({result.folder.resolve().name})" if shared else result.label
+    return Result(**{**vars(result), "label": label})

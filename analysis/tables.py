@@ -1,0 +1,156 @@
+"""Tables of runs against test sets: ``python -m analysis.tables RUN [RUN ...] [--output FOLDER]``."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from analysis import style
+from analysis.collect import Result, collect
+from training.core.cli import add_debug, run_entry
+from training.core.paths import atomic, shown
+from training.engine.results import write_json
+
+HEADLINES = ("video/auc", "frame/auc")
+"""Metrics that get a matrix of runs against test sets of their own."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run on one test set."""
+
+    detector: str
+    label: str
+    run: str
+    trained_on: tuple[str, ...]
+    test_set: str
+    compat: dict[str, str]
+    """Switches that change what the figures mean; part of the row's name wherever it is shown."""
+    metrics: dict[str, dict[str, Any]]
+    counts: dict[str, int]
+
+    @property
+    def marked_set(self) -> str:
+        """The test set's display name, with the compatibility switches."""
+        marks = ", ".join(f"{key}={value}" for key, value in self.compat.items())
+        return style.dataset_name(self.test_set) + (f" [{marks}]" if marks else "")
+
+
+def cross_table(results: Iterable[Result]) -> list[Row]:
+    """A row per run and test set, in the order of the runs."""
+    return [
+        Row(
+            detector=result.detector,
+            label=result.label,
+            run=shown(result.folder),
+            trained_on=tuple(result.trained_on),
+            test_set=test_set.name,
+            compat=test_set.compat,
+            metrics=test_set.metrics,
+            counts=test_set.counts,
+        )
+        for result in results
+        for test_set in result.sets.values()
+    ]
+
+
+def metric_names(rows: Iterable[Row]) -> list[str]:
+    """All metrics that occur, as ``video/auc``, in the order in which they are shown."""
+    return sorted({name for row in rows for name in row.metrics}, key=style.metric_order)
+
+
+def matrix(rows: Sequence[Row], metric: str) -> tuple[list[str], list[list[str]]]:
+    """Header and lines of runs against test sets; with several sets also their mean, where all are defined."""
+    sets = list(dict.fromkeys(row.marked_set for row in rows))
+    lines = []
+    for label in dict.fromkeys(row.label for row in rows):
+        figures = {row.marked_set: row.metrics.get(metric) for row in rows if row.label == label}
+        values = [figure["value"] for name in sets if (figure := figures.get(name))]
+        mean = f"{fmean(values):.3f}" if len(values) == len(sets) and None not in values else "-"
+        lines.append([label, *(style.figure_text(figures.get(name)) for name in sets), mean])
+    header = [style.metric_name(metric), *sets, "mean"]
+    return (header, lines) if len(sets) > 1 else (header[:-1], [line[:-1] for line in lines])
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """All figures as Markdown, padded so that it reads well in a terminal."""
+    names, parts = metric_names(rows), []
+    several = len({row.label for row in rows}) > 1
+    if several:
+        parts += [_markdown_table(*matrix(rows, metric)) for metric in HEADLINES if metric in names]
+    for level in dict.fromkeys(name.rpartition("/")[0] for name in names):
+        shown_names = [name for name in names if name.rpartition("/")[0] == level]
+        header = [*(["detector"] if several else []), "test set", *map(style.metric_name, shown_names)]
+        lines = [
+            [*([row.label] if several else []), row.marked_set]
+            + [style.figure_text(row.metrics.get(name)) for name in shown_names]
+            for row in rows
+        ]
+        parts.append(_markdown_table(header, lines))
+    return "\n".join(parts)
+
+
+def write_tables(rows: Sequence[Row], folder: Path) -> None:
+    """Write ``table.md``, ``table.csv`` (one line per figure) and ``table.json`` into ``folder``."""
+    with atomic(folder / "table.md") as temporary:
+        temporary.write_text(markdown(rows), encoding="utf-8")
+    with atomic(folder / "table.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(_long(rows[0], "video/auc", {})) if rows else [], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(_long(row, name, row.metrics[name]) for row in rows for name in row.metrics)
+    write_json(folder / "table.json", [vars(row) for row in rows])
+
+
+def report_tables(folder: Path) -> str:
+    """Write the tables of one run into its folder; the Markdown to print."""
+    rows = cross_table(collect([folder]))
+    write_tables(rows, folder)
+    return markdown(rows)
+
+
+def _long(row: Row, name: str, figure: dict[str, Any]) -> dict[str, Any]:
+    level, _, metric = name.rpartition("/")
+    return {
+        "detector": row.detector,
+        "run": row.run,
+        "trained_on": " ".join(row.trained_on),
+        "test_set": row.test_set,
+        "compat": " ".join(f"{key}={value}" for key, value in row.compat.items()),
+        "level": level,
+        "metric": metric,
+        "value": figure.get("value"),
+        "low": figure.get("low"),
+        "high": figure.get("high"),
+        "note": figure.get("undefined") or figure.get("no_interval"),
+    }
+
+
+def _markdown_table(header: list[str], lines: list[list[str]]) -> str:
+    cells = [[text.replace("|", "\\|").replace("\n", " ") for text in line] for line in (header, *lines)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    rows = ["| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in cells]
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join([rows[0], rule, *rows[1:]]) + "\n"
+
+
+def main(argv: list[str]) -> None:
+    """Print the tables of some runs; with ``--output`` also write them."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.tables", description=__doc__)
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run or test folder, or a folder above them")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write table.md, table.csv, table.json")
+    add_debug(parser)
+    args = parser.parse_args(argv)
+    rows = cross_table(collect(args.runs))
+    print(markdown(rows))
+    if args.output:
+        write_tables(rows, args.output)
+        print(f"tables: {shown(args.output)}/table.{{md,csv,json}}")
+
+
+if __name__ == "__main__":
+    run_entry(main)
