@@ -1,4 +1,4 @@
-"""The camera: what lens, tone curve and sensor make of a clean picture. Real and fake videos pass through the same one."""
+"""What lens, tone curve and sensor make of a clean picture; real and fake videos pass through the same camera."""
 
 from __future__ import annotations
 

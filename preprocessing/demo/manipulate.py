@@ -27,8 +27,8 @@ class LearnedSwap:
     """Another person's face as an autoencoder returns it: low resolution, nearly matching colors, soft edge."""
 
     def __init__(self, rng: np.random.Generator) -> None:
-        self._loss = float(rng.uniform(1.8, 2.6))
-        self._match = float(rng.uniform(0.5, 0.9))
+        self._loss = float(rng.uniform(2.2, 3.2))
+        self._match = float(rng.uniform(0.4, 0.8))
 
     def __call__(self, shot: Shot, donor: Identity, expression: Expression) -> Forgery:
         """Forge one frame; the target's own expression is kept."""
@@ -45,7 +45,7 @@ class GraphicsSwap:
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
-        self._match = float(rng.uniform(0.2, 0.5))
+        self._match = float(rng.uniform(0.2, 0.6))
         self._light = Light.towards(*rng.uniform((-0.6, -0.6, 0.7), (0.6, 0.1, 0.9)).tolist(), ambient=0.5)
 
     def __call__(self, shot: Shot, donor: Identity, expression: Expression) -> Forgery:
@@ -78,13 +78,13 @@ class MouthTexture:
     """Only the mouth, with another's expression, decoded from a learned texture that leaves a periodic pattern."""
 
     def __init__(self, rng: np.random.Generator) -> None:
-        self._period = float(rng.uniform(0.015, 0.020))
+        self._period = float(rng.uniform(0.022, 0.028))
         self._strength = float(rng.uniform(0.030, 0.045))
 
     def __call__(self, shot: Shot, donor: Identity, expression: Expression) -> Forgery:
         """Forge one frame."""
         spoken = replace(shot.pose.expression, mouth=expression.mouth, smile=expression.smile)
-        face = lose_resolution(shot.render(shot.person, spoken), 1.5)
+        face = lose_resolution(shot.render(shot.person, spoken), 2.0)
         face = face + self._strength * lattice(shot.size, self._period * shot.size)[..., None]
         mask = shot.region(mouth_area(shot.person), 0.012)
         return over(shot.image, face, mask), mask
@@ -96,13 +96,13 @@ class Synthesis:
     def __init__(self, rng: np.random.Generator) -> None:
         self._weight = float(rng.uniform(0.6, 0.8))
         self._match = float(rng.uniform(0.6, 1.0))
-        self._pixel = float(rng.uniform(0.0075, 0.0095))
-        self._unevenness = float(rng.uniform(0.04, 0.06))
+        self._pixel = float(rng.uniform(0.0060, 0.0075))
+        self._unevenness = float(rng.uniform(0.018, 0.032))
 
     def __call__(self, shot: Shot, donor: Identity, expression: Expression) -> Forgery:
         """Forge one frame; the target's own expression is kept."""
         face = shot.render(morph(shot.person, fit_face(donor, shot.person), self._weight))
-        face = upsample_unevenly(face, self._pixel * shot.size, self._unevenness)
+        face = sharpen(upsample_unevenly(face, self._pixel * shot.size, self._unevenness), 0.008 * shot.size, 0.35)
         mask = shot.region(whole_face(shot.person), 0.020)
         face = match_color(face, shot.image, mask, self._match)
         return over(shot.image, face, mask), mask
@@ -172,7 +172,7 @@ def upsample_unevenly(image: np.ndarray, pixel: float, unevenness: float) -> np.
     size = len(image)
     small = round(size / pixel / 2)
     features = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
-    doubled = cv2.resize(features, (2 * small, 2 * small), interpolation=cv2.INTER_LINEAR)
+    doubled = cv2.resize(features, (2 * small, 2 * small), interpolation=cv2.INTER_CUBIC)
     gain = 1 + unevenness * np.where(np.arange(2 * small) % 2, -1, 1).astype(np.float32)
     doubled = doubled * np.outer(gain, gain)[..., None]
     return cv2.resize(doubled, (size, size), interpolation=cv2.INTER_LINEAR)
