@@ -37,7 +37,7 @@ def extras(name: str) -> Callable[[Extras], Extras]:
 
 
 def figures(*names: str) -> Callable[[Figures], Figures]:
-    """Register a function that computes ``train_losses.*`` and ``loss_extra.*`` of network files.
+    """Register a function that computes ``train_losses.*`` and other sections of network files.
 
     It gets the loaded detector in eval mode and the golden file. Without one, ``detector.loss`` on the rule-made input
     and labels [0, 1] gives ``train_losses.overall`` and a figure per part.

@@ -6,39 +6,22 @@ DeepfakeBench uses it: ViT-B/16, class token after the last layer norm, cross en
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from training.core.registry import DETECTORS
-from training.core.types import Batch, Losses, Prediction
-from training.detectors.base import Detector
+from training.detectors._classifier import Classifier
 from training.networks.clip import from_hf
 
 
 @DETECTORS.register("clip")
-class Clip(Detector):
+class Clip(Classifier):
     """See the module. ``backbone.tune: frozen`` makes it a linear probe."""
 
-    def __init__(self, backbone: Callable[[], nn.Module]) -> None:
-        super().__init__()
-        self.backbone = backbone()
-        self.head = nn.Linear(self.backbone.dim, 2)
-
-    def outputs(self, image: Tensor) -> dict[str, Tensor]:
-        """``logits (N, 2)`` and ``feature (N, dim)``."""
-        feature = self.backbone(image)
-        return {"logits": self.head(feature), "feature": feature}
-
-    def predict(self, batch: Batch) -> Prediction:
-        """Softmax of the head."""
-        out = self.outputs(batch.image)
-        return Prediction(out["logits"].softmax(1)[:, 1], embedding=out["feature"])
-
-    def loss(self, batch: Batch) -> Losses:
-        """Cross entropy."""
-        return Losses(F.cross_entropy(self.outputs(batch.image)["logits"], batch.label))
+    def encode(self, image: Tensor) -> Tensor:
+        """Features ``(N, dim)``."""
+        return self.backbone(image)
 
     @classmethod
     def from_released(cls, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
