@@ -124,7 +124,7 @@ def _extract(task: Task) -> tuple[list[Frame], str | None]:
 def _shortcomings(task: Task, frames: list[Frame]) -> Iterator[str]:
     faces = [frame for frame in frames if frame.face_found]
     if not faces:
-        yield f"no face found in {len(frames)} frames"
+        yield f"no face found; frames looked at: {len(frames)}"
     without = sum(frame.mask is None for frame in faces)
     if without and task.source.mask is not None and task.cut.masks:
         yield f"no mask of the picture's size for {without} of {len(faces)} faces"

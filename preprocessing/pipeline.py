@@ -118,22 +118,16 @@ class Pipeline:
 
     def _found(self, task: Task) -> tuple[Sidecar | None, str | None]:
         """The note of a video that need not be done again, or why a video that was done must be."""
-        path, new = sidecar_path(self.root, task.source.facts.video), task.done
+        path = sidecar_path(self.root, task.source.facts.video)
         if not path.exists():
             return None, None
         try:
             old = read(path)
         except ManifestError:
             return None, "their notes cannot be read"
-        if old.failed:
-            return None, "they failed"
-        if changed := [key for key in new.settings if old.settings.get(key) != new.settings[key]]:
-            return None, f"settings changed ({', '.join(changed)})"
-        if old.raw != new.raw:
-            return None, "the raw files changed"
-        if not _complete(self.root, old):
-            return None, "files are missing"
-        facts = replace(new.video, note=old.video.note)
+        if reason := _outdated(old, task.done, self.root):
+            return None, reason
+        facts = replace(task.done.video, note=old.video.note)
         if facts != old.video:
             old = replace(old, video=facts)
             write(self.root, old)
@@ -160,6 +154,17 @@ def _scan(settings: Settings) -> Scan:
     if not settings.root.exists():
         raise ConfigError(f"root {shown(settings.root)}: no such folder; expected there: {layout.about}")
     return layout.scan(settings.root, settings.dataset, settings.compression)
+
+
+def _outdated(old: Sidecar, new: Sidecar, root: Path) -> str | None:
+    """Why the faces that ``old`` tells of cannot stand for those of ``new``, None if they can."""
+    if old.failed:
+        return "they failed"
+    if changed := [key for key in new.settings if old.settings.get(key) != new.settings[key]]:
+        return f"settings changed ({', '.join(changed)})"
+    if old.raw != new.raw:
+        return "the raw files changed"
+    return None if _complete(root, old) else "files are missing"
 
 
 def _complete(root: Path, sidecar: Sidecar) -> bool:

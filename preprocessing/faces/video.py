@@ -101,7 +101,8 @@ class VideoFile:
         try:
             container = av.open(str(self.path), metadata_errors="ignore")
         except (av.FFmpegError, OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
+            empty = self.path.is_file() and self.path.stat().st_size == 0
+            reason = "empty file" if empty else getattr(error, "strerror", None) or error
             raise DataError(f"{shown(self.path)}: cannot be opened as a video ({reason})") from error
         if not container.streams.video:
             container.close()
