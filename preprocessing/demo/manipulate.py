@@ -13,6 +13,14 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from preprocessing.demo.effects import (
+    lattice,
+    lose_resolution,
+    match_color,
+    sharpen,
+    upsample_unevenly,
+    warp,
+)
 from preprocessing.demo.identity import Identity, fit_face, morph
 from preprocessing.demo.motion import Expression
 from preprocessing.demo.setting import Light
@@ -129,53 +137,6 @@ def facets(person: Identity) -> np.ndarray:
     brow, width, chin = person.eye_y - 1.5 * person.brow_rise, person.half_width, person.half_height
     right = [(0.10, brow), (0.45, brow), (0.76 * width, person.eye_y), (0.72 * width, 0.30), (0.22, 0.82 * chin)]
     return np.array([*right, *((-x, y) for x, y in reversed(right))])
-
-
-def lose_resolution(image: np.ndarray, factor: float) -> np.ndarray:
-    """Shrink an image by `factor` and enlarge it again."""
-    size = len(image)
-    small = max(8, round(size / factor))
-    shrunk = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
-    return cv2.resize(shrunk, (size, size), interpolation=cv2.INTER_CUBIC)
-
-
-def match_color(face: np.ndarray, scene: np.ndarray, mask: np.ndarray, amount: float) -> np.ndarray:
-    """Move the mean color of `face` inside the mask towards the scene's: not at all for 0, fully for 1."""
-    inside = mask > 0.5
-    return face + amount * (scene[inside].mean(0) - face[inside].mean(0))
-
-
-def sharpen(image: np.ndarray, sigma: float, amount: float) -> np.ndarray:
-    """Unsharp masking."""
-    return image + amount * (image - cv2.GaussianBlur(image, (0, 0), sigma))
-
-
-def warp(image: np.ndarray, field: np.ndarray, amount: float) -> np.ndarray:
-    """Displace pixels by a smooth field (2, h, w) of unit variance, times `amount` of the image's size."""
-    size = len(image)
-    rows, columns = np.indices((size, size), dtype=np.float32)
-    dy, dx = (amount * size * cv2.resize(f, (size, size), interpolation=cv2.INTER_CUBIC) for f in field)
-    return cv2.remap(image, columns + dx, rows + dy, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-
-
-def lattice(size: int, period: float) -> np.ndarray:
-    """Checkered wave (size, size) in [-1, 1] with a period in pixels."""
-    wave = np.sin(2 * np.pi / period * np.arange(size, dtype=np.float32))
-    return np.outer(wave, wave)
-
-
-def upsample_unevenly(image: np.ndarray, pixel: float, unevenness: float) -> np.ndarray:
-    """What a strided transposed convolution makes of a small image, whose pixels are `pixel` frame pixels wide.
-
-    Where its kernels overlap, values add up more often: every other row and column comes out brighter.
-    """
-    size = len(image)
-    small = round(size / pixel / 2)
-    features = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
-    doubled = cv2.resize(features, (2 * small, 2 * small), interpolation=cv2.INTER_CUBIC)
-    gain = 1 + unevenness * np.where(np.arange(2 * small) % 2, -1, 1).astype(np.float32)
-    doubled = doubled * np.outer(gain, gain)[..., None]
-    return cv2.resize(doubled, (size, size), interpolation=cv2.INTER_LINEAR)
 
 
 def _oval(middle: float, half_width: float, half_height: float) -> np.ndarray:
