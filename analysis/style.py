@@ -90,6 +90,7 @@ FIGURE_STYLE: dict[str, Any] = {
     "lines.linewidth": 1.5,
     "savefig.dpi": 160,
     "savefig.bbox": "tight",
+    "text.parse_math": False,  # a dollar sign in a name is a dollar sign
 }
 
 

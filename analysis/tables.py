@@ -35,10 +35,10 @@ class Row:
     counts: dict[str, int]
 
     @property
-    def marked_set(self) -> str:
-        """The test set's display name, with the compatibility switches."""
+    def name(self) -> str:
+        """The run's display name, with the compatibility switches."""
         marks = ", ".join(f"{key}={value}" for key, value in self.compat.items())
-        return style.dataset_name(self.test_set) + (f" [{marks}]" if marks else "")
+        return self.label + (f" [{marks}]" if marks else "")
 
 
 def cross_table(results: Iterable[Result]) -> list[Row]:
@@ -66,32 +66,35 @@ def metric_names(rows: Iterable[Row]) -> list[str]:
 
 def matrix(rows: Sequence[Row], metric: str) -> tuple[list[str], list[list[str]]]:
     """Header and lines of runs against test sets; with several sets also their mean, where all are defined."""
-    sets = list(dict.fromkeys(row.marked_set for row in rows))
+    sets = list(dict.fromkeys(row.test_set for row in rows))
     lines = []
-    for label in dict.fromkeys(row.label for row in rows):
-        figures = {row.marked_set: row.metrics.get(metric) for row in rows if row.label == label}
-        values = [figure["value"] for name in sets if (figure := figures.get(name))]
+    for name in dict.fromkeys(row.name for row in rows):
+        figures = {row.test_set: row.metrics.get(metric) for row in rows if row.name == name}
+        values = [figure["value"] for test_set in sets if (figure := figures.get(test_set))]
         mean = f"{fmean(values):.3f}" if len(values) == len(sets) and None not in values else "-"
-        lines.append([label, *(style.figure_text(figures.get(name)) for name in sets), mean])
-    header = [style.metric_name(metric), *sets, "mean"]
+        lines.append([name, *(style.figure_text(figures.get(test_set)) for test_set in sets), mean])
+    header = [style.metric_name(metric), *map(style.dataset_name, sets), "mean"]
     return (header, lines) if len(sets) > 1 else (header[:-1], [line[:-1] for line in lines])
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """All figures as Markdown, padded so that it reads well in a terminal."""
-    names, parts = metric_names(rows), []
-    several = len({row.label for row in rows}) > 1
-    if several:
-        parts += [_markdown_table(*matrix(rows, metric)) for metric in HEADLINES if metric in names]
+    """All figures as Markdown, padded so that it reads well in a terminal.
+
+    Of one run: metrics against test sets. Of several: runs against test sets for the headline metrics, then all.
+    """
+    names = metric_names(rows)
+    if len({row.name for row in rows}) == 1:
+        header = [rows[0].name, *(style.dataset_name(row.test_set) for row in rows)]
+        lines = [[style.metric_name(n), *(style.figure_text(row.metrics.get(n)) for row in rows)] for n in names]
+        return _markdown_table(header, lines)
+    parts = [_markdown_table(*matrix(rows, metric)) for metric in HEADLINES if metric in names]
     for level in dict.fromkeys(name.rpartition("/")[0] for name in names):
-        shown_names = [name for name in names if name.rpartition("/")[0] == level]
-        header = [*(["detector"] if several else []), "test set", *map(style.metric_name, shown_names)]
+        of_level = [name for name in names if name.rpartition("/")[0] == level]
         lines = [
-            [*([row.label] if several else []), row.marked_set]
-            + [style.figure_text(row.metrics.get(name)) for name in shown_names]
+            [row.name, style.dataset_name(row.test_set), *(style.figure_text(row.metrics.get(n)) for n in of_level)]
             for row in rows
         ]
-        parts.append(_markdown_table(header, lines))
+        parts.append(_markdown_table(["detector", "test set", *map(style.metric_name, of_level)], lines))
     return "\n".join(parts)
 
 

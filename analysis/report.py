@@ -1,0 +1,114 @@
+"""One HTML file about some runs: ``python -m analysis.report RUN [RUN ...] [--output report.html]``.
+
+The file needs no network. Beside it, in ``<name>_figures``, lie its pictures and the numbers behind each of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from analysis import style
+from analysis.collect import Result, collect
+from analysis.facts import caveats, facts
+from analysis.figures.roc import roc
+from analysis.figures.score_histogram import score_histogram
+from analysis.figures.training_curves import training_curves
+from analysis.tables import HEADLINES, cross_table, metric_names
+from training.core.cli import add_debug, run_entry
+from training.core.paths import atomic, shown
+from training.engine.results import Scores
+
+DRAWN = len(style.COLORS)
+"""Runs that figures show; more could not be told apart."""
+LISTED = 10
+"""Most certain errors listed per run and test set."""
+
+
+def write_report(results: Sequence[Result], output: Path) -> None:
+    """Write the report on ``results`` to ``output``.
+
+    Raises:
+        DataError: the scores behind a run's metrics are missing or damaged.
+    """
+    videos = {r.label: {name: s.scores().by_video() for name, s in r.sets.items()} for r in results}
+    pictures = _pictures(results[:DRAWN], videos, output.with_name(f"{output.stem}_figures"))
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["dataset_name"] = style.dataset_name
+    rows = cross_table(results)
+    names = metric_names(rows)
+    page = environment.get_template("report.html.j2").render(
+        results=results,
+        rows=rows,
+        sets=list(dict.fromkeys(row.test_set for row in rows)),
+        headlines=[name for name in HEADLINES if name in names],
+        levels={level: [n for n in names if n.startswith(f"{level}/")] for level in ("video", "frame")},
+        facts=[(result.label, facts(result)) for result in results],
+        caveats=caveats(results),
+        errors=[(r.label, name, list(_errors(videos[r.label][name]))) for r in results for name in r.sets],
+        drawn=DRAWN,
+        style=style,
+        **pictures,
+    )
+    with atomic(output) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def _pictures(results: Sequence[Result], videos: dict[str, dict[str, Scores]], folder: Path) -> dict[str, list]:
+    """Per kind of figure: ``(description, data URI)`` of each that could be drawn."""
+    rocs, histograms, curves = [], [], []
+    sets = list(dict.fromkeys(name for result in results for name in result.sets))
+    for index, name in enumerate(sets):
+        runs = {r.label: videos[r.label][name] for r in results if name in r.sets}
+        title = style.dataset_name(name)
+        rocs.append((f"ROC curves on {title}", roc(runs, title, folder / f"roc_{index}.png")))
+        for number, (label, scores) in enumerate(runs.items()):
+            path = folder / f"scores_{number}_{index}.png"
+            histograms.append((f"Scores of {label} on {title}", score_histogram(scores, f"{label}: {title}", path)))
+    for number, result in enumerate(results):
+        path = folder / f"training_{number}.png"
+        curves.append((f"Training of {result.label}", training_curves(result.log, result.label, path)))
+    kinds = {"rocs": rocs, "histograms": histograms, "curves": curves}
+    return {kind: [(text, _data_uri(path)) for text, path in drawn if path] for kind, drawn in kinds.items()}
+
+
+def _data_uri(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def _errors(videos: Scores) -> Iterator[dict[str, Any]]:
+    """The videos on the wrong side of 0.5, most certain first."""
+    distance = np.abs(videos.fake_prob - 0.5)
+    wrong = np.flatnonzero((videos.fake_prob > 0.5) != (videos.label == 1))
+    for row in wrong[np.argsort(-distance[wrong], kind="stable")][:LISTED]:
+        yield {"video": videos.video[row], "method": videos.method[row], "score": float(videos.fake_prob[row])}
+
+
+def main(argv: list[str]) -> None:
+    """Write the report; the last line printed is its path."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.report", description=__doc__)
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run or test folder, or a folder above them")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="default: report.html, of one run in its folder")
+    add_debug(parser)
+    args = parser.parse_args(argv)
+    results = collect(args.runs)
+    folder = results[0].folder if len(results) == 1 else Path()
+    output = args.output or folder / "report.html"
+    write_report(results, output)
+    print(shown(output))
+
+
+if __name__ == "__main__":
+    run_entry(main)
