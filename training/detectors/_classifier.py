@@ -17,9 +17,10 @@ class Classifier(Detector):
     A subclass overrides :meth:`encode` for another input, or :meth:`loss` for another objective.
     """
 
-    def __init__(self, backbone: Callable[[], nn.Module], num_classes: int = 2) -> None:
+    def __init__(self, backbone: Callable[[], nn.Module], num_classes: int = 2, dropout: float = 0.0) -> None:
         super().__init__()
         self.backbone = backbone()
+        self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(self.backbone.dim, num_classes)
 
     def encode(self, image: Tensor) -> Tensor:
@@ -30,7 +31,7 @@ class Classifier(Detector):
         """``logits`` (N, classes), the feature map they come from, and its mean over the picture."""
         feature = self.encode(image)
         embedding = feature.mean((2, 3)) if feature.ndim == 4 else feature
-        return {"logits": self.head(embedding), "feature": feature, "embedding": embedding}
+        return {"logits": self.head(self.dropout(embedding)), "feature": feature, "embedding": embedding}
 
     def loss(self, batch: Batch) -> Losses:
         """Cross-entropy of the label."""

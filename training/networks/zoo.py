@@ -54,6 +54,15 @@ BACKBONES: dict[str, Entry] = {
         "xception:imagenet",
         tiny={"widths": (4, 8, 8, 12, 16, 24, 24, 32), "resolution": 64},
     ),
+    "efficientnet_b4": Entry(
+        "efficientnet:EfficientNetB4", "efficientnet:imagenet_b4", tiny={"width": 0.1, "resolution": 128}
+    ),
+    "resnet34": Entry(
+        "convolutional:Convolutional",
+        "convolutional:resnet34_imagenet",
+        params={"architecture": "resnet34", "options": {}},
+        tiny={"options": {"layers": (1, 1, 1, 1), "channels": (8, 8, 16, 16)}, "resolution": 64},
+    ),
 }
 
 

@@ -1,0 +1,36 @@
+"""Convolutional backbones that the methods take from timm as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import timm
+from torch import Tensor, nn
+
+
+class Convolutional(nn.Module):
+    """timm's ``architecture`` without its classifier; ``options`` go to its constructor."""
+
+    def __init__(self, architecture: str, options: dict[str, Any]) -> None:
+        super().__init__()
+        self.net = timm.create_model(architecture, num_classes=0, **options)
+        self.dim = self.net.num_features
+
+    def forward(self, image: Tensor) -> Tensor:
+        """``(N, dim)``."""
+        return self.feature_map(image).mean((2, 3))
+
+    def feature_map(self, image: Tensor) -> Tensor:
+        """The last map, ``(N, dim, h, w)``."""
+        return self.net.forward_features(image)
+
+    @staticmethod
+    def convert(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Weights of timm or torchvision, without their classifier."""
+        return {f"net.{k}": v for k, v in state.items() if not k.startswith(("fc.", "classifier."))}
+
+
+def resnet34_imagenet() -> dict[str, Tensor]:
+    """torchvision's ImageNet weights."""
+    return Convolutional.convert(timm.create_model("resnet34.tv_in1k", pretrained=True).state_dict())
