@@ -39,40 +39,64 @@ def facts(result: Result) -> list[tuple[str, str]]:
         ("git revision", environment.get("git")),
         ("time", environment.get("time")),
         ("command", " ".join(map(str, environment.get("command") or []))),
+        ("intervals", "; ".join(dict.fromkeys(_interval(test_set.interval) for test_set in result.sets.values()))),
     ]
     known = pairs if config else pairs[:1]
     return [(term, str(value)) for term, value in known + about if value not in (None, "")]
 
 
-def caveats(results: Iterable[Result]) -> list[str]:
-    """What a reader must know before quoting a figure: the runs' own notes, then what their numbers show."""
-    sentences = [f"{result.label}: {sentence}" for result in results for sentence in _caveats(result)]
-    return list(dict.fromkeys(sentences))
+def caveats(results: Iterable[Result]) -> list[tuple[str, str]]:
+    """What a reader must know before quoting a figure, and of which runs and test sets it is true.
+
+    First the runs' own notes, then what their configuration and numbers show.
+    """
+    results, places = list(results), {}
+    for result in results:
+        for sentence, test_set in _caveats(result):
+            sets = places.setdefault(sentence, {}).setdefault(result.label, [])
+            sets += [style.dataset_name(test_set)] if test_set else []
+    return [(sentence, _where(at, len(results))) for sentence, at in places.items()]
 
 
-def _caveats(result: Result) -> Iterator[str]:
-    yield from result.notes
-    if result.config and _random(result.config.get("backbone")):
-        yield "randomly initialised: figures say nothing about the method's published quality"
+def _where(places: dict[str, list[str]], runs: int) -> str:
+    """``Xception: FF++, DFD; CLIP``, or ``all runs: FF++``."""
+    together = list(places.values())
+    if len(places) == runs and all(sets == together[0] for sets in together):
+        places = {"all runs" if runs > 1 else "": together[0]}
+    return "; ".join(": ".join(filter(None, (label, ", ".join(sets)))) for label, sets in places.items())
+
+
+def _caveats(result: Result) -> Iterator[tuple[str, str | None]]:
+    """Sentences, each with the test set it is about, None for the whole run."""
+    for note in result.notes:
+        yield note, None
+    if _random(result.config.get("backbone")):
+        yield "randomly initialized backbone: figures say nothing about the method's published quality", None
     if not result.config:
-        yield "no configuration was kept, so what it was trained on is not known"
+        yield "no configuration was kept, so what it was trained on is not known", None
     for test_set in result.sets.values():
         for sentence in _set_caveats(test_set):
-            yield f"{style.dataset_name(test_set.name)}: {sentence}"
+            yield sentence, test_set.name
 
 
 def _set_caveats(test_set: TestSet) -> Iterator[str]:
     for key, value in test_set.compat.items():
         yield f"compatibility switch {key}={value}: {COMPAT.get(key, 'not comparable with other figures')}"
     counts, interval = test_set.counts, test_set.interval
-    if unreadable := counts.get("unreadable"):
-        yield f"{unreadable} frames could not be read and are not in the figures"
-    for kind in ("real", "fake"):
-        clusters = interval.get(f"{kind}_clusters", FEW_CLUSTERS)
-        if interval.get("resamples") and 0 < clusters < FEW_CLUSTERS:
-            yield f"only {clusters} {kind} {interval['cluster']}s: intervals are too narrow, or missing"
+    if counts.get("unreadable"):
+        yield "some frames could not be read and are in no figure (see coverage)"
+    clusters = [interval.get(f"{kind}_clusters", FEW_CLUSTERS) for kind in ("real", "fake")]
+    if interval.get("resamples") and min(clusters) < FEW_CLUSTERS:
+        yield f"fewer than {FEW_CLUSTERS} real or fake {interval['cluster']}s: intervals are too narrow, or missing"
     if any(f["value"] is not None and "low" in f and f["low"] == f["high"] for f in test_set.metrics.values()):
         yield "an interval of width 0 says that all resamples agree, not that the figure is exact"
+
+
+def _interval(interval: dict[str, Any]) -> str:
+    if not interval.get("resamples"):
+        return "none"
+    share, number = f"{interval['confidence']:.0%}", interval["resamples"]
+    return f"middle {share} of {number} bootstrap resamples of whole {interval['cluster']}s, seed {interval['seed']}"
 
 
 def _frames(data: dict[str, Any], split: str) -> str:
@@ -95,11 +119,11 @@ def _selection(evaluate: dict[str, Any]) -> str:
 
 
 def _random(backbone: Any) -> bool:
-    return not isinstance(backbone, dict) or backbone.get("weights") == "random"
+    return isinstance(backbone, dict) and backbone.get("weights") == "random"
 
 
 def _backbone(backbone: Any) -> str:
-    if _random(backbone):
-        return f"{_name(backbone)} from random weights".lstrip()
+    if not isinstance(backbone, dict):
+        return _name(backbone)
     size = f" ({backbone['size']})" if "size" in backbone else ""
     return f"{_name(backbone)}{size}, weights: {backbone.get('weights', 'pretrained')}"

@@ -20,13 +20,15 @@ from analysis.facts import caveats, facts
 from analysis.figures.roc import roc
 from analysis.figures.score_histogram import score_histogram
 from analysis.figures.training_curves import training_curves
-from analysis.tables import HEADLINES, cross_table, metric_names
+from analysis.tables import HEADLINES, by_level, cross_table, metric_names
 from training.core.cli import add_debug, run_entry
 from training.core.paths import atomic, shown
 from training.engine.results import Scores
 
 DRAWN = len(style.COLORS)
 """Runs that figures show; more could not be told apart."""
+NAMED = 4
+"""Runs that a title names."""
 LISTED = 10
 """Most certain errors listed per run and test set."""
 
@@ -50,11 +52,12 @@ def write_report(results: Sequence[Result], output: Path) -> None:
     rows = cross_table(results)
     names = metric_names(rows)
     page = environment.get_template("report.html.j2").render(
+        title=", ".join(r.label for r in results) if len(results) <= NAMED else f"{len(results)} runs",
         results=results,
         rows=rows,
         sets=list(dict.fromkeys(row.test_set for row in rows)),
         headlines=[name for name in HEADLINES if name in names],
-        levels={level: [n for n in names if n.startswith(f"{level}/")] for level in ("video", "frame")},
+        levels=by_level(names),
         facts=[(result.label, facts(result)) for result in results],
         caveats=caveats(results),
         errors=[(r.label, name, list(_errors(videos[r.label][name]))) for r in results for name in r.sets],

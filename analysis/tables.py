@@ -64,6 +64,14 @@ def metric_names(rows: Iterable[Row]) -> list[str]:
     return sorted({name for row in rows for name in row.metrics}, key=style.metric_order)
 
 
+def by_level(names: Iterable[str]) -> dict[str, list[str]]:
+    """The metrics of each level (``video``, ``frame``)."""
+    levels: dict[str, list[str]] = {}
+    for name in names:
+        levels.setdefault(name.rpartition("/")[0], []).append(name)
+    return levels
+
+
 def matrix(rows: Sequence[Row], metric: str) -> tuple[list[str], list[list[str]]]:
     """Header and lines of runs against test sets; with several sets also their mean, where all are defined."""
     sets = list(dict.fromkeys(row.test_set for row in rows))
@@ -88,8 +96,7 @@ def markdown(rows: Sequence[Row]) -> str:
         lines = [[style.metric_name(n), *(style.figure_text(row.metrics.get(n)) for row in rows)] for n in names]
         return _markdown_table(header, lines)
     parts = [_markdown_table(*matrix(rows, metric)) for metric in HEADLINES if metric in names]
-    for level in dict.fromkeys(name.rpartition("/")[0] for name in names):
-        of_level = [name for name in names if name.rpartition("/")[0] == level]
+    for of_level in by_level(names).values():
         lines = [
             [row.name, style.dataset_name(row.test_set), *(style.figure_text(row.metrics.get(n)) for n in of_level)]
             for row in rows
