@@ -1,12 +1,22 @@
 PYTHON := .venv/bin/python
+DEMO := demo
+RUN := runs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
 
 .PHONY: install demo test lint format
 
 install:
 	@./install.sh
 
+# Drawn videos -> faces -> manifests -> training -> cross-dataset table -> report. Finished steps are not done again.
 demo: install
-	@$(PYTHON) -m preprocessing.demo.run
+	@$(PYTHON) -m preprocessing.demo.draw --output $(DEMO)/raw
+	@for set in FaceForensics++ Celeb-DF-v2; do \
+	    $(PYTHON) preprocessing/preprocess.py --dataset $$set --root $(DEMO)/raw/$$set --output $(DEMO)/datasets || exit; \
+	done
+	@$(PYTHON) preprocessing/rearrange.py --dataset FaceForensics++ Celeb-DF-v2 \
+	    --datasets $(DEMO)/datasets --output $(DEMO)/manifests
+	@$(PYTHON) training/train.py --detector_path config/detector/clip_freq.yaml --protocol demo --output $(RUN)
+	@$(PYTHON) -m analysis.report $(RUN) --output $(RUN)/report.html
 
 test: install
 	@$(PYTHON) -m pytest -q

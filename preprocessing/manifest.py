@@ -98,7 +98,7 @@ class Manifest:
         """The faces of one split, in file order; with ``compression`` only videos of that level or of none."""
         for video, frames in self.entries:
             if video.split == split and (compression is None or video.compression in (None, compression)):
-                yield from (_record(video, frame) for frame in frames if frame.face_found)
+                yield from faces_of(video, frames)
 
     def write(self, path: Path) -> None:
         """Write atomically, videos sorted by name, so that equal data give equal files."""
@@ -207,6 +207,11 @@ def _build(kind: type, item: dict[str, Any], at: str) -> Any:
         return kind(**{k: tuple(v) if k == "matrix" and v is not None else v for k, v in item.items()})
     except TypeError as error:
         raise ManifestError(f"{at}: {str(error).split('() ')[-1]}") from error
+
+
+def faces_of(video: Video, frames: list[Frame]) -> list[Record]:
+    """The frames of one video that have a face, as records, in the order given."""
+    return [_record(video, frame) for frame in frames if frame.face_found]
 
 
 def _record(video: Video, frame: Frame) -> Record:

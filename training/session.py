@@ -21,18 +21,33 @@ from training.core.config import Layers, to_tree
 from training.core.errors import ConfigError, ContractError, DataError, ManifestError
 from training.core.paths import CONFIG, RUNS, shown
 from training.core.schema import Config
-from training.data.select import Selected, class_names, located, person_names, select
+from training.data.select import Selected, class_names, person_names, select
 from training.detectors.base import Detector
 from training.engine import distributed
 from training.engine.checkpoint import Card
 from training.engine.environment import describe
 from training.engine.evaluate import evaluate, is_better
 from training.engine.prepare import pick_device, pick_precision
+from training.engine.results import CONFIG as CONFIG_FILE
 from training.engine.run import BEST, LAST, RunFolder, new_folder
 from training.engine.trainer import fit
 from training.engine.update import Update
 from training.networks.weights import load_strict, read_state
 from training.testing import evaluate_sets, score_set
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a run begins and writes."""
+
+    output: Path | None = None
+    """A new folder; None: ``runs/<detector>/<time>``."""
+    resume: Path | None = None
+    """The folder of a run to continue."""
+    weights: Path | None = None
+    """A checkpoint to start from."""
+    label: str | None = None
+    """A word for the new folder's name."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +68,7 @@ def configure(detector_path: str | None, resume: str | None, asked: Asked) -> Co
     """
     layers = Layers().add_file(CONFIG / "train_config.yaml")
     if resume is not None:
-        saved = Path(resume) / "config.yaml"
+        saved = Path(resume) / CONFIG_FILE
         if not saved.is_file():
             raise ConfigError(f"--resume {resume}: no run there (expected {saved})")
         return asked.over(layers.add_file(saved))
@@ -62,37 +77,35 @@ def configure(detector_path: str | None, resume: str | None, asked: Asked) -> Co
     return asked.over(layers.add_file(find_yaml(detector_path, "detector")))
 
 
-def train(cfg: Config, folder: Path | None = None, weights: Path | None = None, label: str | None = None) -> Finished:
-    """Train as ``cfg`` says; continue in ``folder`` when it is given. Tests what was kept on ``data.test``."""
+def train(cfg: Config, places: Places) -> Finished:
+    """Train as ``cfg`` says, then test what was kept on ``data.test``."""
     is_better(cfg.evaluate.monitor, None, None)  # a wrong name should not cost an epoch
     device = pick_device(cfg.device)
     distributed.start(device)
     try:
-        return _train(cfg, device, folder, weights, label)
+        return _train(cfg, device, places)
     finally:
         distributed.stop()
 
 
-def _train(
-    cfg: Config, device: torch.device, resumed: Path | None, weights: Path | None, label: str | None
-) -> Finished:
+def _train(cfg: Config, device: torch.device, places: Places) -> Finished:
     trained_on, validated_on, tested_on = _datasets(cfg)
     records = [r for one in trained_on for r in one.records]
     classes, persons = class_names(records), person_names(records)
     seed_everything(cfg.seed)
     detector = build(cfg, classes, persons)
-    if weights is not None:
-        load_strict(detector, read_state(weights), shown(weights))
+    if places.weights is not None:
+        load_strict(detector, read_state(places.weights), shown(places.weights))
     detector.to(device)
     distributed.broadcast(detector)
     batches = batches_of(cfg, records, classes, persons, device, train=True)
     update = Update(detector, cfg.optim, cfg.detector.name, pick_precision(cfg.precision, device))
     # Ranks draw their own dropout; what all must share was broadcast above.
     torch.manual_seed(cfg.seed + distributed.rank())
-    folder = resumed or new_folder(_run_root(cfg), "_".join(filter(None, (cfg.detector.name, label))))
+    folder = _folder(cfg, places)
     card = _card(cfg, trained_on, validated_on, classes, persons, device)
     run = RunFolder(folder, detector, update, card, cfg.log, cfg.evaluate.monitor)
-    if resumed is not None:
+    if places.resume is not None:
         run.resume()
     run.listen()
     try:
@@ -199,5 +212,12 @@ def _load_kept(detector: Detector, folder: Path, cfg: Config, validated_on: list
     load_strict(detector, read_state(kept), shown(kept))
 
 
-def _run_root(cfg: Config) -> Path:
-    return RUNS if cfg.run_dir == Path("runs") else located(cfg.run_dir)
+def _folder(cfg: Config, places: Places) -> Path:
+    if places.resume is not None:
+        return places.resume
+    if places.output is not None:
+        if (places.output / CONFIG_FILE).exists():
+            raise ConfigError(f"--output {places.output}: a run lies there; continue it with --resume, or name another")
+        return places.output
+    runs = RUNS if cfg.run_dir == Path("runs") else cfg.run_dir
+    return new_folder(runs, "_".join(filter(None, (cfg.detector.name, places.label))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,42 @@ import yaml
 
 from training.assembly import batches_of, prepare_of
 from training.core.config import to_tree
+from training.core.errors import ConfigError
 from training.core.paths import atomic, shown
 from training.core.schema import Config
-from training.data.select import Selected
+from training.data.select import Selected, select
 from training.detectors.base import Detector
 from training.engine import distributed
 from training.engine.checkpoint import Card
+from training.engine.environment import describe
 from training.engine.evaluate import Settings, summarize
 from training.engine.inference import Scored, score
-from training.engine.prepare import pick_precision
+from training.engine.prepare import pick_device, pick_precision
 from training.engine.results import CONFIG, ENVIRONMENT, METRICS, save_features, scores_path, write_json
+from training.loading import Trained
+
+
+def check_checkpoint(trained: Trained, weights: Path, output: Path | None) -> Path | None:
+    """Test a loaded checkpoint on ``data.test``; the results' folder, in the one process that writes.
+
+    Raises:
+        ConfigError: no test sets.
+        ManifestError: a test set is missing or empty.
+    """
+    cfg = trained.cfg
+    if not cfg.data.test:
+        raise ConfigError("nothing to test on: give --test_dataset NAME ... (data.test)")
+    device = pick_device(cfg.device)
+    distributed.start(device)
+    try:
+        chosen = select(cfg.data.test, "test", cfg.data.frames_test, cfg.data)
+        folder = Path(distributed.agreed(str(output or weights.parent / "test" / time.strftime("%Y-%m-%d_%H-%M-%S"))))
+        trained.detector.to(device)
+        environment = describe(cfg.seed, device)
+        evaluate_sets(trained.detector, cfg, trained.card, chosen, folder, device, environment)
+        return folder if distributed.rank() == 0 else None
+    finally:
+        distributed.stop()
 
 
 def score_set(

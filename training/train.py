@@ -29,6 +29,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--train_dataset", nargs="+", metavar="SET", help="data sets to learn from (data.train)")
     p.add_argument("--test_dataset", nargs="+", metavar="SET", help="data sets to test on afterwards (data.test)")
     p.add_argument("--weights_path", metavar="FILE", help="Assay checkpoint to start from instead of fresh weights")
+    p.add_argument("--output", metavar="RUN", help="the new run folder (default: runs/<detector>/<time>)")
     p.add_argument("--resume", metavar="RUN", help="continue a run folder from its last saved state")
     p.add_argument("--no-save_ckpt", action="store_true", help="keep no checkpoints (log.save_ckpt)")
     p.add_argument("--no-save_feat", action="store_true", help="keep no features beside test scores (log.save_feat)")
@@ -72,14 +73,13 @@ def start(args: argparse.Namespace) -> None:
     """Train, then print the table and where everything lies."""
     # Only now: importing torch takes seconds that --help should not cost.
     from analysis.tables import report_tables
-
     from training.assembly import Asked
     from training.core.paths import shown
-    from training.session import configure, train
+    from training.session import Places, configure, train
 
     cfg = configure(args.detector_path, args.resume, Asked(args.protocol, flags(args), args.overrides))
-    weights = Path(args.weights_path) if args.weights_path else None
-    done = train(cfg, Path(args.resume) if args.resume else None, weights, args.task_target)
+    places = Places(*(Path(p) if p else None for p in (args.output, args.resume, args.weights_path)), args.task_target)
+    done = train(cfg, places)
     if done.writes:
         if done.summary:
             print(report_tables(done.folder))

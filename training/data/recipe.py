@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -184,7 +185,7 @@ class Batches:
             pin_memory=self.pin,
             persistent_workers=self.workers > 0 and self.train,
             prefetch_factor=4 if self.workers else None,
-            worker_init_fn=_one_thread,
+            worker_init_fn=_settle,
             # A generator of its own: loading must not move the global one, or resuming would not be exact.
             generator=torch.Generator(),
         )
@@ -200,5 +201,8 @@ class Batches:
         return len(self._order)
 
 
-def _one_thread(worker: int) -> None:  # noqa: ARG001 - the loader passes the worker's number
+def _settle(worker: int) -> None:  # noqa: ARG001 - the loader passes the worker's number
+    """Make a loader process quiet: one thread, and signals are for the main process, which ends its workers itself."""
     torch.set_num_threads(1)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

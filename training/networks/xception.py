@@ -41,7 +41,11 @@ class Xception(nn.Module):
 
     def feature_map(self, image: Tensor) -> Tensor:
         """``(N, dim, H/32, W/32)``, not negative."""
-        return self.tail(self.blocks(self.stem(image))).relu()
+        return self.raw_map(image).relu()
+
+    def raw_map(self, image: Tensor) -> Tensor:
+        """:meth:`feature_map` before its ReLU."""
+        return self.tail(self.blocks(self.stem(image)))
 
     def stem(self, image: Tensor) -> Tensor:
         """The two unpadded convolutions."""
@@ -72,6 +76,19 @@ class Xception(nn.Module):
         return {k: v[..., None, None] if "pointwise" in k and v.ndim == 2 else v for k, v in kept.items()}
 
 
+class Narrowed(nn.Module):
+    """``network``'s last map before its ReLU, brought to ``dim`` channels."""
+
+    def __init__(self, network: Xception, dim: int) -> None:
+        super().__init__()
+        self.net, self.dim = network, dim
+        self.adjust = nn.Sequential(nn.Conv2d(network.dim, dim, 1), nn.BatchNorm2d(dim), nn.ReLU())
+
+    def feature_map(self, image: Tensor) -> Tensor:
+        """``(N, dim, H/32, W/32)``, not negative."""
+        return self.adjust(self.net.raw_map(image))
+
+
 def imagenet() -> dict[str, Tensor]:
     """timm's ImageNet weights."""
     return Xception.convert(timm.create_model("legacy_xception", pretrained=True).state_dict())
@@ -87,3 +104,8 @@ def set_stem(network: Xception, kernel: Tensor) -> None:
 def released(theirs: str, ours: str, head: str | None = "head.") -> dict[str, str | None]:
     """Renames for an Xception called ``theirs`` in the reference and ``ours`` here; ``head`` is its classifier."""
     return {theirs: ours, f"{theirs}adjust_channel.": None, f"{theirs}last_linear.": head}
+
+
+def released_narrowed(theirs: str, ours: str, head: str | None) -> dict[str, str | None]:
+    """The same for a :class:`Narrowed` one."""
+    return {theirs: f"{ours}net.", f"{theirs}adjust_channel.": f"{ours}adjust.", f"{theirs}last_linear.": head}
