@@ -8,6 +8,7 @@ Paths are relative to the dataset's store, with forward slashes.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
@@ -145,13 +146,16 @@ def entry_from_json(item: Any, dataset: str, at: str) -> tuple[Video, list[Frame
         raise ManifestError(f"{at}: expected an object with 'frames' (list)")
     video = _build(Video, {"dataset": dataset, **{k: v for k, v in item.items() if k != "frames"}}, at)
     _check_video(video, at)
-    return video, [_frame(f, f"{at}.frames[{i}]") for i, f in enumerate(item["frames"])]
+    frames = [_frame(f, f"{at}.frames[{i}]") for i, f in enumerate(item["frames"])]
+    if len({frame.frame for frame in frames}) < len(frames):
+        raise ManifestError(f"{at}: lists a frame of '{video.video}' twice")
+    return video, frames
 
 
 def _parse(tree: dict[str, Any], where: str) -> Manifest:
-    dataset, videos = tree.get("dataset"), tree.get("videos")
-    if not isinstance(dataset, str) or not isinstance(videos, list):
-        raise ManifestError(f"{where}: needs 'dataset' (text) and 'videos' (list)")
+    dataset, videos, facts = tree.get("dataset"), tree.get("videos"), tree.get("facts", {})
+    if not isinstance(dataset, str) or not isinstance(videos, list) or not isinstance(facts, dict):
+        raise ManifestError(f"{where}: needs 'dataset' (text), 'videos' (list) and 'facts' (object)")
     entries, seen = [], set()
     for number, item in enumerate(videos):
         at = f"{where}: videos[{number}]"
@@ -160,7 +164,7 @@ def _parse(tree: dict[str, Any], where: str) -> Manifest:
             raise ManifestError(f"{at}: video '{video.video}' is listed twice")
         seen.add(video.video)
         entries.append((video, frames))
-    return Manifest(dataset, entries, tree.get("facts", {}))
+    return Manifest(dataset, entries, facts)
 
 
 def _check_video(video: Video, at: str) -> None:
@@ -171,6 +175,9 @@ def _check_video(video: Video, at: str) -> None:
     for name in ("video", "method", "source"):
         if not isinstance(getattr(video, name), str) or not getattr(video, name):
             raise ManifestError(f"{at}: {name} is {getattr(video, name)!r}; expected text")
+    for name in ("donor", "person", "compression", "note"):
+        if not isinstance(getattr(video, name), str | None):
+            raise ManifestError(f"{at}: {name} is {getattr(video, name)!r}; expected text")
 
 
 def _frame(item: Any, at: str) -> Frame:
@@ -179,11 +186,23 @@ def _frame(item: Any, at: str) -> Frame:
     frame = _build(Frame, item, at)
     if type(frame.frame) is not int or frame.frame < 0:
         raise ManifestError(f"{at}: frame is {frame.frame!r}; expected an index >= 0")
+    if type(frame.face_found) is not bool:
+        raise ManifestError(f"{at}: face_found is {frame.face_found!r}; expected true or false")
+    if frame.matrix is not None and not _is_matrix(frame.matrix):
+        raise ManifestError(f"{at}: matrix is {frame.matrix!r}; expected six numbers")
     if frame.face_found and frame.image is None:
         raise ManifestError(f"{at}: has a face but no 'image'")
     for name in ("image", "mask", "landmarks"):
         check_relative(getattr(frame, name), f"{at}.{name}")
     return frame
+
+
+def _is_matrix(value: Any) -> bool:
+    return (
+        isinstance(value, tuple)
+        and len(value) == 6
+        and all(type(v) in (int, float) and math.isfinite(v) for v in value)
+    )
 
 
 def check_relative(path: Any, at: str) -> None:
@@ -204,7 +223,7 @@ def _build(kind: type, item: dict[str, Any], at: str) -> Any:
         if key not in known:
             raise ManifestError(f"{at}: '{key}' is not a known key; {did_you_mean(key, known)}")
     try:
-        return kind(**{k: tuple(v) if k == "matrix" and v is not None else v for k, v in item.items()})
+        return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in item.items()})
     except TypeError as error:
         raise ManifestError(f"{at}: {str(error).split('() ')[-1]}") from error
 

@@ -105,19 +105,11 @@ class FrameStore:
         Raises:
             DataError: the file is missing or no picture.
         """
-        data = self._bytes(record, record.image, "image")
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        if picture is None:
-            raise DataError(f"{record.key}: {self.where}/{record.image} is no readable picture")
-        return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+        return self._picture(record, record.image, "image", cv2.IMREAD_COLOR_RGB)
 
     def mask(self, record: Record) -> np.ndarray:
         """``(H, W)`` uint8, 255 where the picture was manipulated. Same errors as :meth:`image`."""
-        data = self._bytes(record, record.mask, "mask")
-        mask = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
-        if mask is None:
-            raise DataError(f"{record.key}: {self.where}/{record.mask} is no readable picture")
-        return mask
+        return self._picture(record, record.mask, "mask", cv2.IMREAD_GRAYSCALE)
 
     def landmarks(self, record: Record) -> np.ndarray:
         """``(68 or 81, 2)`` float32 x, y in crop pixels. Same errors as :meth:`image`."""
@@ -126,12 +118,25 @@ class FrameStore:
             points = np.load(io.BytesIO(data), allow_pickle=False)
         except (ValueError, OSError, EOFError) as error:
             raise DataError(f"{record.key}: {self.where}/{record.landmarks} is no numpy array ({error})") from error
+        if points.ndim != 2 or points.shape[1] != 2:
+            where = f"{record.key}: {self.where}/{record.landmarks}"
+            raise DataError(f"{where} holds an array of shape {points.shape}; expected (points, 2)")
         return points.astype(np.float32)
+
+    def _picture(self, record: Record, path: str | None, kind: str, mode: int) -> np.ndarray:
+        data = np.frombuffer(self._bytes(record, path, kind), np.uint8)
+        picture = cv2.imdecode(data, mode) if data.size else None
+        if picture is None:
+            raise DataError(f"{record.key}: {self.where}/{path} is no readable picture")
+        return picture
 
     def _bytes(self, record: Record, path: str | None, kind: str) -> bytes:
         if path is None:
             raise DataError(f"{record.key}: its manifest lists no {kind}")
-        data = self.content.get(path)
+        try:
+            data = self.content.get(path)
+        except (DataError, OSError) as error:
+            raise DataError(f"{record.key}: {error}") from error
         if data is None:
             raise DataError(f"{record.key}: {self.where} has no {kind} {path}")
         return data

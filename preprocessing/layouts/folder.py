@@ -124,6 +124,8 @@ def _from_csv(table: Path) -> list[_File]:
 
 
 def _from_row(row: dict[str, str | None], table: Path, at: str) -> _File:
+    if None in row:  # where csv keeps what no column takes
+        raise ConfigError(f"{at}: has more cells than the header")
     cells = {key: (row.get(key) or "").strip() for key in COLUMNS}
     if not cells["path"]:
         raise ConfigError(f"{at}: the path is empty")

@@ -1,5 +1,7 @@
-"""Detection, landmarks, alignment, crop and mask. Matrices are checked of every entry, from the points it gives; the rest
-of those whose picture can be made again from scikit-image's astronaut or from a seed.
+"""Detection, landmarks, alignment, crop and mask.
+
+Matrices are checked of every entry, from the points it gives; the rest of those whose picture can be made again from
+scikit-image's astronaut or from a seed.
 """
 
 from __future__ import annotations
