@@ -87,7 +87,7 @@ class MouthTexture:
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._period = float(rng.uniform(0.022, 0.028))
-        self._strength = float(rng.uniform(0.030, 0.045))
+        self._strength = float(rng.uniform(0.036, 0.050))
 
     def __call__(self, shot: Shot, donor: Identity, expression: Expression) -> Forgery:
         """Forge one frame."""
@@ -104,13 +104,13 @@ class Synthesis:
     def __init__(self, rng: np.random.Generator) -> None:
         self._weight = float(rng.uniform(0.6, 0.8))
         self._match = float(rng.uniform(0.6, 1.0))
-        self._pixel = float(rng.uniform(0.0060, 0.0075))
+        self._pixel = float(rng.uniform(0.0050, 0.0062))
         self._unevenness = float(rng.uniform(0.018, 0.032))
 
     def __call__(self, shot: Shot, donor: Identity, expression: Expression) -> Forgery:
         """Forge one frame; the target's own expression is kept."""
         face = shot.render(morph(shot.person, fit_face(donor, shot.person), self._weight))
-        face = sharpen(upsample_unevenly(face, self._pixel * shot.size, self._unevenness), 0.008 * shot.size, 0.35)
+        face = sharpen(upsample_unevenly(face, self._pixel * shot.size, self._unevenness), 0.008 * shot.size, 0.25)
         mask = shot.region(whole_face(shot.person), 0.020)
         face = match_color(face, shot.image, mask, self._match)
         return over(shot.image, face, mask), mask
