@@ -1,0 +1,52 @@
+"""Run folders as training and testing leave them, with scores drawn from known distributions."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from training.engine.evaluate import Settings, summarize
+from training.engine.results import CONFIG, ENVIRONMENT, LOG, METRICS, Scores, scores_path, write_json
+
+
+def scores(dataset="A", videos=12, frames=4, separation=1.0, methods=("Deepfakes", "FaceSwap"), seed=0):
+    """``videos`` real videos and as many of each method, of the same sources."""
+    rng, rows = np.random.default_rng(seed), []
+    for source in range(videos):
+        for method in ("real", *methods):
+            label = int(method != "real")
+            logit = separation * (2 * label - 1) + rng.normal(0, 0.8) + rng.normal(0, 1, frames)
+            for frame, prob in enumerate(1 / (1 + np.exp(-logit))):
+                video = f"{method}/c23/{source:03d}_{method[:2]}"
+                rows.append((dataset, video, 10 * frame, label, method, f"{source:03d}", "c23", prob))
+    return Scores(*(np.array(column, dtype=object) for column in zip(*rows, strict=True)))
+
+
+def log():
+    steps = [{"step": s, "epoch": s // 10, "lr": 1e-3, "loss": 1 / s, "parts": {"ce": 0.5 / s}} for s in range(1, 41)]
+    return [
+        *steps,
+        *({"step": s, "epoch": s // 10, "val": {"video/auc": 0.5 + s / 100, "video/eer": None}} for s in (20, 40)),
+    ]
+
+
+def write_run(folder: Path, sets=None, detector="xception", notes=(), video_key="path", resamples=50, coverage=None):
+    """A run folder with ``sets`` (score tables by name) tested."""
+    sets = sets if sets is not None else {"Celeb-DF-v2": scores("Celeb-DF-v2"), "DFDCP": scores("DFDCP", seed=1)}
+    for name, table in sets.items():
+        table.save(scores_path(folder, name))
+    settings = Settings(video_key=video_key, resamples=resamples)
+    write_json(folder / METRICS, summarize(sets, detector, str(folder), ["detection"], settings, coverage, notes))
+    config = {
+        "detector": {"name": detector},
+        "backbone": {"name": "xception", "weights": "random", "size": "tiny"},
+        "data": {"train": ["FaceForensics++"], "val": [], "compression": "c23", "frames_train": 8, "frames_test": 4},
+        "evaluate": {"select": "best", "monitor": "video/auc"},
+        "epochs": 4,
+        "seed": 7,
+    }
+    (folder / CONFIG).write_text(yaml.safe_dump(config))
+    write_json(folder / ENVIRONMENT, {"git": "c0ffee", "seed": 7, "device": "cpu", "versions": {"assay": "0.1.0"}})
+    (folder / LOG).write_text("".join(json.dumps(row) + "\n" for row in log()))
+    return folder
