@@ -44,6 +44,15 @@ class Corpus:
         return self._person.get(record.person, UNKNOWN)
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a sample shall hold beside its image."""
+
+    view: bool = False
+    mask: bool = False
+    landmarks: bool = False
+
+
 class Recipe(Dataset, ABC):
     """``draw(i, rng)`` returns one or more samples; ``rng`` is the only source of randomness it may use.
 
@@ -77,6 +86,20 @@ class Recipe(Dataset, ABC):
         """The record's face, ``(H, W, 3)`` uint8 RGB as stored."""
         return self.corpus.faces.of(record).image(record)
 
+    def mask(self, record: Record, size: tuple[int, int]) -> np.ndarray:
+        """``(H, W)`` uint8, 255 where the face was manipulated: nowhere in a real one.
+
+        Raises:
+            DataError: a fake without a mask.
+        """
+        if record.label == 0 and record.mask is None:
+            return np.zeros(size, np.uint8)
+        return self.corpus.faces.of(record).mask(record)
+
+    def landmarks(self, record: Record) -> np.ndarray:
+        """``(68 or 81, 2)`` float32 x, y in pixels of the stored face."""
+        return self.corpus.faces.of(record).landmarks(record)
+
     def sample(self, record: Record, rng: np.random.Generator, image: Tensor | None = None, **extra: Any) -> Sample:
         """The plain sample of a record; ``image`` and ``extra`` override its fields."""
         truth = {
@@ -88,6 +111,15 @@ class Recipe(Dataset, ABC):
         if image is None:
             image = self.corpus.transform(self.image(record), rng)
         return Sample(image=image, **{**truth, **extra})
+
+    def full_sample(self, record: Record, rng: np.random.Generator, wanted: Wanted) -> Sample:
+        """The record's sample with what is ``wanted`` beside the image, moved by the same augmentation."""
+        face = self.image(record)
+        mask = self.mask(record, face.shape[:2]) if wanted.mask else None
+        points = self.landmarks(record) if wanted.landmarks else None
+        image, mask, points = self.corpus.transform.apply(face, rng, mask, points)
+        view = self.corpus.transform(face, rng) if wanted.view else None
+        return self.sample(record, rng, image, mask=mask, landmarks=points, view=view)
 
 
 class BatchOrder(Sampler[list[tuple[int, int]]]):

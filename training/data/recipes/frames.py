@@ -6,16 +6,27 @@ import numpy as np
 
 from training.core.registry import RECIPES
 from training.core.types import Sample
-from training.data.recipe import Recipe
+from training.data.recipe import Corpus, Recipe, Wanted
 
 
 @RECIPES.register("frames")
 class Frames(Recipe):
-    """Every frame once per epoch."""
+    """Every frame once per epoch.
+
+    Args:
+        corpus: any records.
+        view: give a second augmentation of each frame.
+        mask: give the manipulation mask, empty for reals.
+        landmarks: give the landmarks.
+    """
+
+    def __init__(self, corpus: Corpus, view: bool = False, mask: bool = False, landmarks: bool = False) -> None:
+        super().__init__(corpus)
+        self.wanted = Wanted(view, mask, landmarks)
 
     def __len__(self) -> int:
         return len(self.records)
 
     def draw(self, index: int, rng: np.random.Generator) -> list[Sample]:
         """The frame ``index``."""
-        return [self.sample(self.records[index], rng)]
+        return [self.full_sample(self.records[index], rng, self.wanted)]

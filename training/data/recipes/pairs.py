@@ -11,7 +11,7 @@ from preprocessing.manifest import Record
 from training.core.errors import DataError
 from training.core.registry import RECIPES
 from training.core.types import Sample
-from training.data.recipe import Corpus, Recipe
+from training.data.recipe import Corpus, Recipe, Wanted
 
 
 @RECIPES.register("pairs")
@@ -21,10 +21,19 @@ class Pairs(Recipe):
     Args:
         corpus: real and fake records.
         match: ``source``: a real frame of the video that the fake was made from; ``any``: any real frame.
+        mask: give the manipulation mask, empty for reals.
+        landmarks: give the landmarks.
     """
 
-    def __init__(self, corpus: Corpus, match: Literal["source", "any"] = "source") -> None:
+    def __init__(
+        self,
+        corpus: Corpus,
+        match: Literal["source", "any"] = "source",
+        mask: bool = False,
+        landmarks: bool = False,
+    ) -> None:
         super().__init__(corpus)
+        self.wanted = Wanted(mask=mask, landmarks=landmarks)
         self.fakes = [r for r in self.records if r.label == 1]
         self.reals = [r for r in self.records if r.label == 0]
         if not self.fakes or not self.reals:
@@ -42,4 +51,5 @@ class Pairs(Recipe):
         """A real, then the fake ``index``."""
         fake = self.fakes[index]
         reals = self.by_source.get((fake.dataset, fake.source)) or self.reals
-        return [self.sample(reals[rng.integers(len(reals))], rng), self.sample(fake, rng)]
+        real = reals[rng.integers(len(reals))]
+        return [self.full_sample(real, rng, self.wanted), self.full_sample(fake, rng, self.wanted)]

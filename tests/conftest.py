@@ -1,0 +1,74 @@
+"""What several test files need: a small data set, made of noise and stripes in no time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from preprocessing.manifest import Frame, Manifest, Video
+from preprocessing.store import rgb_root
+
+torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+METHODS = ("real", "Deepfakes", "FaceSwap")
+SIZE = 64
+
+
+def draw_face(method: int, seed: int) -> np.ndarray:
+    """Noise; manipulations add stripes of a period of their own."""
+    rng = np.random.default_rng(seed)
+    face = rng.integers(60, 180, (SIZE, SIZE, 3))
+    stripes = 40 * (np.arange(SIZE) // (2 * method) % 2) if method else np.zeros(SIZE)
+    return (face + stripes[:, None, None]).astype(np.uint8)
+
+
+def write_dataset(root: Path, name: str, sources: int = 9, frames: int = 4) -> None:
+    """``root/datasets/rgb/<name>`` and ``root/manifests/<name>.json``: every source real and once per manipulation."""
+    entries = []
+    splits = ["train"] * (sources - 4) + ["val"] * 2 + ["test"] * 2
+    for source in range(sources):
+        for number, method in enumerate(METHODS):
+            path = f"{method}/c23/{source:03d}"
+            video = Video(
+                dataset=name, video=path, label=int(number > 0), method=method, source=f"{source:03d}",
+                split=splits[source], person=f"p{source}", compression="c23",
+            )  # fmt: skip
+            entries.append((video, [_write_frame(root, name, path, number, source, f) for f in range(frames)]))
+    facts = {"crop": {"size": SIZE}, "detector": "none: drawn by a test"}
+    Manifest(name, entries, facts).write(root / "manifests" / f"{name}.json")
+
+
+def _write_frame(root: Path, name: str, video: str, number: int, source: int, frame: int) -> Frame:
+    seed = hash((number, source, frame)) % 2**32  # of integers: the same in every process
+    folder, stem = rgb_root(root / "datasets", name), f"{video}/{frame:05d}"
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    mask[SIZE // 4 : -SIZE // 4, SIZE // 4 : -SIZE // 4] = 255 * (number > 0)
+    angles = np.linspace(0, 2 * np.pi, 68, endpoint=False)
+    points = SIZE / 2 + SIZE / 3 * np.stack([np.cos(angles), np.sin(angles)], 1)
+    for kind in ("frames", "masks", "landmarks"):
+        (folder / kind / video).mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(folder / "frames" / f"{stem}.png"), draw_face(number, seed))
+    cv2.imwrite(str(folder / "masks" / f"{stem}.png"), mask)
+    np.save(folder / "landmarks" / f"{stem}.npy", points.astype(np.float32))
+    return Frame(frame=frame, image=f"frames/{stem}.png", mask=f"masks/{stem}.png", landmarks=f"landmarks/{stem}.npy")
+
+
+@pytest.fixture(scope="session")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two data sets, ``Toy`` and ``Other``, and their manifests."""
+    root = tmp_path_factory.mktemp("toy")
+    write_dataset(root, "Toy")
+    write_dataset(root, "Other", sources=7)
+    return root
+
+
+@pytest.fixture
+def data_flags(toy: Path) -> list[str]:
+    """Command-line words that point a run at the toy data."""
+    return ["--set", f"data.root={toy / 'datasets'}", "--set", f"data.manifests={toy / 'manifests'}"]
