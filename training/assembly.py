@@ -60,8 +60,16 @@ class Asked:
 
 
 def network_input(cfg: Config) -> zoo.Input:
-    """What the network wants to see: ``data.resolution/mean/std`` where given, else the backbone's own."""
+    """What the network wants to see: ``data.resolution/mean/std`` where given, else the backbone's own.
+
+    Raises:
+        ConfigError: the backbone takes another resolution only.
+    """
     wanted = zoo.wanted_input(cfg.backbone) if cfg.backbone else zoo.Input()
+    if wanted.fixed and cfg.data.resolution not in (None, wanted.resolution):
+        raise ConfigError(
+            f"'data.resolution' is {cfg.data.resolution}; backbone {cfg.backbone.name} takes {wanted.resolution} only"
+        )
     given = {k: v for k in ("resolution", "mean", "std") if (v := getattr(cfg.data, k)) is not None}
     return replace(wanted, **given)
 

@@ -66,14 +66,14 @@ def start(args: argparse.Namespace) -> None:
     from training.core.errors import ConfigError
     from training.core.paths import shown
     from training.loading import load_trained
-    from training.testing import check_checkpoint
+    from training.testing import evaluate_checkpoint
 
     if args.weights_path is None:
         raise ConfigError("--weights_path is missing: the checkpoint to test")
     trained = load_trained(
         Path(args.weights_path), args.detector_path, Asked(args.protocol, flags(args), args.overrides)
     )
-    folder = check_checkpoint(trained, Path(args.weights_path), Path(args.output) if args.output else None)
+    folder = evaluate_checkpoint(trained, Path(args.weights_path), Path(args.output) if args.output else None)
     if folder is not None:
         print(report_tables(folder))
         print(f"results: {shown(folder)}")

@@ -27,7 +27,7 @@ from training.engine.results import CONFIG, ENVIRONMENT, METRICS, save_features,
 from training.loading import Trained
 
 
-def check_checkpoint(trained: Trained, weights: Path, output: Path | None) -> Path | None:
+def evaluate_checkpoint(trained: Trained, weights: Path, output: Path | None) -> Path | None:
     """Test a loaded checkpoint on ``data.test``; the results' folder, in the one process that writes.
 
     Raises:

@@ -18,6 +18,7 @@ from training.core.config import Spec, instantiate
 from training.core.errors import ConfigError, RegistryError, did_you_mean
 from training.networks import tuning, weights
 
+Color = tuple[float, float, float]
 HALF = (0.5, 0.5, 0.5)
 
 
@@ -29,16 +30,17 @@ class Entry:
     """Returns the network with random weights."""
     hub: str | None = None
     """Returns the published weights as a state dict of that network; None when there are none."""
-    mean: tuple[float, float, float] = HALF
-    std: tuple[float, float, float] = HALF
+    mean: Color = HALF
+    std: Color = HALF
     resolution: int = 256
     params: dict[str, Any] = field(default_factory=dict)
     tiny: dict[str, Any] = field(default_factory=dict)
     """What the tiny variant changes in ``params``; its ``resolution`` too (which ``build`` gets if it asks for it)."""
 
 
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-CLIP_TINY = {"resolution": 112, "patch": 8, "width": 96, "layers": 4, "heads": 3}
+CLIP_TINY = {"resolution": 64, "patch": 8, "width": 64, "layers": 4, "heads": 4}
 
 
 def _clip(hub: str, patch: int, width: int, layers: int, heads: int) -> Entry:
@@ -46,9 +48,18 @@ def _clip(hub: str, patch: int, width: int, layers: int, heads: int) -> Entry:
     return Entry("clip:ClipVit", hub, CLIP_MEAN, CLIP_STD, 224, params, CLIP_TINY)
 
 
+def _timm(model: str, hub: str, patch: int, mean: Color = HALF, std: Color = HALF) -> Entry:
+    tiny = {"resolution": 4 * patch, "width": 96, "layers": 2, "heads": 3}
+    return Entry("timm_vit:TimmVit", f"timm_vit:{hub}", mean, std, 224, {"model": model, "resolution": 224}, tiny)
+
+
 BACKBONES: dict[str, Entry] = {
     "clip_vit_l14": _clip("clip:hub_l14", patch=14, width=1024, layers=24, heads=16),
     "clip_vit_b16": _clip("clip:hub_b16", patch=16, width=768, layers=12, heads=12),
+    "dinov2_vit_l14": _timm("vit_large_patch14_dinov2", "dinov2", 14, IMAGENET_MEAN, IMAGENET_STD),
+    "dinov3_vit_l16": _timm("vit_large_patch16_dinov3", "dinov3", 16, IMAGENET_MEAN, IMAGENET_STD),
+    "pe_core_vit_l14": _timm("vit_pe_core_large_patch14_336", "perception_encoder", 14),
+    "siglip2_vit_b16": _timm("vit_base_patch16_siglip_224", "siglip2", 16),
     "xception": Entry(
         "xception:Xception",
         "xception:imagenet",
@@ -56,6 +67,9 @@ BACKBONES: dict[str, Entry] = {
     ),
     "efficientnet_b4": Entry(
         "efficientnet:EfficientNetB4", "efficientnet:imagenet_b4", tiny={"width": 0.1, "resolution": 128}
+    ),
+    "hrnet_w48": Entry(
+        "hrnet:HRNet", "hrnet:imagenet_w48", tiny={"width": 4, "modules": (1, 1, 1), "blocks": 1, "resolution": 64}
     ),
     "resnet34": Entry(
         "convolutional:Convolutional",
@@ -71,8 +85,8 @@ class Input:
     """What a network wants to see: ``resolution`` pixels, ``(x / 255 - mean) / std`` per RGB channel."""
 
     resolution: int = 256
-    mean: tuple[float, float, float] = HALF
-    std: tuple[float, float, float] = HALF
+    mean: Color = HALF
+    std: Color = HALF
 
 
 @dataclass(kw_only=True)
@@ -83,6 +97,8 @@ class Common:
     """``pretrained`` (a file in weights/, else the hub), ``random``, or a file."""
     size: Literal["full", "tiny"] = "full"
     tune: str = "full"
+    rank: int | None = None
+    """Width of what ``tune: svd | lora | adapter`` adds; None is the usual one."""
 
 
 def find(name: str) -> Entry:
@@ -100,7 +116,7 @@ def wanted_input(spec: Spec) -> Input:
     """The input of the backbone that ``spec`` names."""
     entry, common, _ = _split(spec)
     resolution = entry.tiny.get("resolution", entry.resolution) if common.size == "tiny" else entry.resolution
-    return Input(resolution, entry.mean, entry.std)
+    return Input(resolution, entry.mean, entry.std, fixed="resolution" in entry.params)
 
 
 def maker(spec: Spec) -> Callable[[], nn.Module]:
@@ -121,7 +137,7 @@ def maker(spec: Spec) -> Callable[[], nn.Module]:
                 raise ConfigError(f"backbone '{spec.name}': size tiny has no pretrained weights; set weights: random")
             fetch = _resolve(entry.hub) if entry.hub else None
             weights.load_backbone(network, spec.name, common.weights, fetch)
-        tuning.apply(network, common.tune)
+        tuning.apply(network, common.tune, common.rank)
         return network
 
     return make
