@@ -87,6 +87,8 @@ class Input:
     resolution: int = 256
     mean: Color = HALF
     std: Color = HALF
+    fixed: bool = False
+    """Whether no other resolution will do."""
 
 
 @dataclass(kw_only=True)
