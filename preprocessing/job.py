@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import glob
 import io
 import math
 import time
@@ -94,10 +93,7 @@ def failure(done: Sidecar, reason: str) -> Sidecar:
 
 def clear(root: Path, video: str) -> None:
     """Remove whatever an earlier or interrupted run left of ``video``, its note first."""
-    note = sidecar_path(root, video)
-    note.unlink(missing_ok=True)
-    for left_over in note.parent.glob(f".{glob.escape(note.name)}.*.part"):
-        left_over.unlink(missing_ok=True)
+    sidecar_path(root, video).unlink(missing_ok=True)
     for folder in (root / kind / video for kind in KINDS):
         # Only what lies directly here: the video real/a must not take real/a/b with it.
         for file in [p for p in folder.iterdir() if p.is_file()] if folder.is_dir() else ():

@@ -80,6 +80,9 @@ class Pipeline:
 
     def plan(self) -> Plan:
         """Compare what is there with what should be. Facts that changed (a split, a label) are brought up to date."""
+        # What atomic writing left when it was killed; nobody else writes here now.
+        for left_over in [*self.root.glob(".*.part"), *(self.root / "videos").rglob(".*.part")]:
+            left_over.unlink()
         plan = Plan()
         for source in self.scan.videos:
             task = self._task(source)
@@ -162,7 +165,7 @@ def _outdated(old: Sidecar, new: Sidecar, root: Path) -> str | None:
         return "they failed"
     if changed := [key for key in new.settings if old.settings.get(key) != new.settings[key]]:
         return f"settings changed ({', '.join(changed)})"
-    if old.raw != new.raw:
+    if any(old.raw.get(key) != new.raw.get(key) for key in ("bytes", "mask_bytes")):
         return "the raw files changed"
     return None if _complete(root, old) else "files are missing"
 

@@ -64,7 +64,8 @@ def main(argv: list[str]) -> int:
         return 0
     flags.pop("debug", None)
     if "min_score" in flags:
-        flags["detector"] = {"name": flags.get("detector", "hog"), "min_score": flags.pop("min_score")}
+        name = {"name": flags["detector"]} if "detector" in flags else {}
+        flags["detector"] = {**name, "min_score": flags.pop("min_score")}
     pipeline = Pipeline(settings.load(flags.pop("config", settings.CONFIG), flags))
     signal.signal(signal.SIGTERM, _interrupt)
     with alone(pipeline.root):
@@ -76,8 +77,8 @@ def _run(pipeline: Pipeline) -> list[Sidecar]:
     for reason, count in plan.again.items():
         print(f"{count} videos are done again: {reason}")
     try:
-        with tqdm(pipeline.run(plan), total=len(plan.tasks), unit="video", desc=pipeline.settings.dataset) as bar:
-            done.extend(bar)
+        for sidecar in tqdm(pipeline.run(plan), pipeline.settings.dataset, len(plan.tasks), unit="video"):
+            done.append(sidecar)
     except KeyboardInterrupt:
         left = len(plan.tasks) - len(done)
         print(f"stopped with {left} videos left to do; the same command again goes on from here", file=sys.stderr)

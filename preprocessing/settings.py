@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from preprocessing.names import COMPRESSIONS
 from training.core.config import Layers, Spec
 from training.core.errors import ConfigError
 from training.core.paths import DATASETS, ROOT, WEIGHTS
@@ -24,7 +23,7 @@ class Settings:
     layout: str | None = None
     root: Path | None = None
     output: Path = DATASETS
-    compression: Literal[COMPRESSIONS] = "c23"  # type: ignore[valid-type]
+    compression: Literal["raw", "c23", "c40"] = "c23"
     frames: int = 32
     sampling: Literal["even", "first", "all"] = "even"
     picture_limit: float = 50.0

@@ -49,8 +49,9 @@ def pack(files: Iterable[str], faces: Path, target: Path) -> None:
     Raises:
         DataError: a file is missing, or the count is not what it should be.
     """
-    building = target.with_name(f".{target.name}.part")
-    shutil.rmtree(building, ignore_errors=True)
+    building, old = (target.with_name(f".{target.name}.{state}") for state in ("part", "old"))
+    for left_over in (building, old):
+        shutil.rmtree(left_over, ignore_errors=True)
     building.mkdir(parents=True)
     # No lock: nobody else knows this folder. No sync until the end: an unfinished one is thrown away.
     environment = lmdb.open(str(building), map_size=1 << 26, lock=False, sync=False)
@@ -63,8 +64,10 @@ def pack(files: Iterable[str], faces: Path, target: Path) -> None:
         environment.sync(True)
     finally:
         environment.close()
-    shutil.rmtree(target, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
     building.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _put(environment: lmdb.Environment, paths: list[str], faces: Path) -> int:
