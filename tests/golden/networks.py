@@ -115,6 +115,8 @@ def _check(section: str, expected: Golden, ours: Mapping[str, Any], relative: fl
             continue
         entry = f"{section}.{name}"
         key = next((k for k in (name, name.partition(".")[2], leaf) if k in ours), None)
+        if leaf.startswith("prob_"):
+            key = "prob"
         if leaf.endswith("_first8") and leaf.removesuffix("_first8") in ours:
             yield compare(entry, figure, ours[leaf.removesuffix("_first8")].flatten()[:8], relative)
         elif key is None:

@@ -79,9 +79,9 @@ class Srm(Classifier):
         rgb, srm = self.backbone, self.noise_net
         noise = self.noise(image)
         x = rgb.stem1(image)
-        y = (srm.bn1(srm.conv1(noise)) + self.noise1(x)).relu()
+        y = srm.stem1(noise) + self.noise1(x)
         x = rgb.stem2(x)
-        y = (srm.bn2(srm.conv2(y)) + self.noise2(x)).relu()
+        y = srm.stem2(y) + self.noise2(x)
         attention = self.attention(noise)
         x = self.attended(x * attention + x)
         x, y = self.exchange1(rgb.blocks(x, 1, 3), srm.blocks(y, 1, 3))

@@ -8,8 +8,11 @@ import torch
 import torch.nn.functional as F
 
 from tests.golden.fill import rule_input
+from tests.golden.networks import batch_of
 from tests.golden.registry import Golden, figures
 from training.detectors.base import Detector
+from training.detectors.pcl_xception import consistency_target
+from training.detectors.recce import correlation
 
 LABEL = torch.tensor([0, 1])
 
@@ -17,6 +20,13 @@ LABEL = torch.tensor([0, 1])
 def image_of(golden: Golden) -> torch.Tensor:
     """The rule-made picture of a network file."""
     return rule_input(golden["input_shape"], salt=golden["salt"])
+
+
+def rectangle() -> torch.Tensor:
+    """The masks ``(2, 1, 256, 256)`` of the two samples: nothing, and a rectangle."""
+    mask = torch.zeros(2, 1, 256, 256)
+    mask[1, :, 64:192, 80:176] = 1
+    return mask
 
 
 @figures("core")
@@ -29,4 +39,59 @@ def core(detector: Detector, golden: Golden) -> dict[str, Any]:
         "train_losses.overall": detector.objective(outputs, LABEL).total,
         "loss_extra.cos": cosine,
         "loss_extra.mse_cos_to_1": (cosine - 1) ** 2,
+    }
+
+
+@figures("recce")
+def recce(detector: Detector, golden: Golden) -> dict[str, Any]:
+    """Correlations of the three pooled maps."""
+    image = image_of(golden)
+    outputs = detector.outputs(image)
+    maps = {f"loss_extra.contra{i}": correlation(outputs[f"pooled{i}"]) for i in range(3)}
+    return {"train_losses.overall": detector.loss(batch_of(image)).total, **maps}
+
+
+@figures("ucf")
+def ucf(detector: Detector, golden: Golden) -> dict[str, Any]:
+    """Parts, and pictures rebuilt with either style (the fake is the reference's f1, c1)."""
+    image = image_of(golden)
+    losses = detector.loss(batch_of(image))
+    real, fake = image[:1], image[1:]
+    feature = detector.forgery.feature_map(image)
+    found = {"specific": detector.specific(feature), "common": detector.common(feature)}
+    own, other = detector.rebuilt(torch.cat([real, fake]), found)
+    return {
+        "train_losses.overall": losses.total,
+        **{f"train_losses.{name}": part for name, part in losses.parts.items()},
+        "loss_extra.rec_self_f2c2": own[:1],
+        "loss_extra.rec_self_f1c1": own[1:],
+        "loss_extra.rec_cross_f1c2": other[:1],
+        "loss_extra.rec_cross_f2c1": other[1:],
+    }
+
+
+@figures("pcl_xception")
+def pcl_xception(detector: Detector, golden: Golden) -> dict[str, Any]:
+    """Consistency of a picture with a rectangular mask."""
+    image, mask = image_of(golden), rectangle()
+    losses = detector.loss(batch_of(image, mask=mask))
+    return {
+        "train_losses.overall": losses.total,
+        "train_losses.det_loss": losses.parts["cls"],
+        "train_losses.pcl_loss": losses.parts["consistency"],
+        "loss_extra.pcl_map": detector.consistency(detector.outputs(image)["middle"]).sigmoid(),
+        "loss_extra.pcl_gt_map": consistency_target(mask, (16, 16)),
+    }
+
+
+@figures("facexray")
+def facexray(detector: Detector, golden: Golden) -> dict[str, Any]:
+    """With the mask, and its label part alone."""
+    losses = detector.loss(batch_of(image_of(golden), mask=rectangle()))
+    return {
+        "train_losses.with_mask.overall": losses.total,
+        "train_losses.with_mask.mask": losses.parts["mask"],
+        "train_losses.with_mask.cls": losses.parts["cls"],
+        "train_losses.mask_none.overall": losses.parts["cls"],
+        "train_losses.mask_none.cls": losses.parts["cls"],
     }
