@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import partial
 
 import open_clip
 import torch
@@ -95,16 +96,10 @@ def from_hf(state: Mapping[str, Tensor], prefix: str = "") -> dict[str, Tensor]:
     return converted
 
 
-def hub_l14() -> dict[str, Tensor]:
-    """OpenAI's ViT-L/14."""
-    return _hub("ViT-L-14-quickgelu")
-
-
-def hub_b16() -> dict[str, Tensor]:
-    """OpenAI's ViT-B/16."""
-    return _hub("ViT-B-16-quickgelu")
-
-
 def _hub(name: str) -> dict[str, Tensor]:
     clip = open_clip.create_model(name, pretrained="openai")
     return ClipVit.convert({f"visual.{k}": v for k, v in clip.visual.state_dict().items()})
+
+
+hub_l14 = partial(_hub, "ViT-L-14-quickgelu")
+hub_b16 = partial(_hub, "ViT-B-16-quickgelu")

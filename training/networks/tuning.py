@@ -45,6 +45,26 @@ class SvdResidual(nn.Module):
         """The learned components ``(parts, out, in)``."""
         return self.left * self.scale[:, None] @ self.right
 
+    def orthogonality(self) -> Tensor:
+        """How far kept and learned bases together are from orthonormal, ``(parts,)``: half of left plus right.
+
+        ``|B'B - I|`` of all bases B needs the learned ones only: what of them lies outside the space they started in
+        lies in the kept one.
+        """
+        return 0.5 * (_departure(self.left.mT, self.left_start.mT) + _departure(self.right, self.right_start))
+
+    def energy_change(self, main: Tensor) -> Tensor:
+        """How far the sum of squared singular values of the weight has moved, ``(parts,)``."""
+        weight = main.unflatten(0, (len(self.left), -1)) + self.residual()
+        return (weight.square().sum((1, 2)) - self.energy).abs()
+
+
+def _departure(bases: Tensor, start: Tensor) -> Tensor:
+    """Frobenius norm of ``B'B - I`` for kept bases and the rows ``bases (parts, rank, n)`` that began as ``start``."""
+    into_kept = bases.square().sum((1, 2)) - (bases @ start.mT).square().sum((1, 2))
+    gram = bases @ bases.mT - torch.eye(bases.shape[1], device=bases.device)
+    return (2 * into_kept.clamp_min(0) + gram.square().sum((1, 2)) + 1e-12).sqrt()
+
 
 class LowRank(nn.Module):
     """A frozen weight plus a learned product of two thin matrices that starts at zero (Hu et al., ICLR 2022, eq. 3)."""
@@ -140,4 +160,6 @@ def apply(network: nn.Module, kind: str, rank: int | None = None) -> None:
     tune, usual = KINDS[kind]
     tune(network, usual if rank is None else rank)
     if kind != "frozen" and not any(p.requires_grad for p in network.parameters()):
-        raise ConfigError(f"backbone.tune: '{kind}' finds nothing to train in {type(network).__name__}; use full or frozen")
+        raise ConfigError(
+            f"backbone.tune: '{kind}' finds nothing to train in {type(network).__name__}; use full or frozen"
+        )

@@ -56,5 +56,5 @@ def _toy(golden: Golden) -> dict[str, Tensor]:
         "slerp_first8_row0": mixed[0, :8],
         "slerp_norms": mixed.norm(dim=1),
         "slerp_mean": mixed.mean(),
-        "slerp_std": mixed.std(),
+        "slerp_std": mixed.std(correction=0),
     }
