@@ -101,6 +101,12 @@ class Manifest:
             if video.split == split and (compression is None or video.compression in (None, compression)):
                 yield from faces_of(video, frames)
 
+    def shared(self, split: str) -> dict[str, set[str]]:
+        """Videos of ``split`` that other splits list as well, by split: leaks. Only DeepfakeBench's lists have any."""
+        names = {s: {video.video for video, _ in self.entries if video.split == s} for s in SPLITS}
+        found = {other: names[split] & names[other] for other in SPLITS if other != split}
+        return {other: videos for other, videos in found.items() if videos}
+
     def write(self, path: Path) -> None:
         """Write atomically, videos sorted by name, so that equal data give equal files."""
         videos = [entry_to_json(*entry) for entry in sorted(self.entries, key=lambda entry: entry[0].video)]
@@ -117,18 +123,22 @@ def read(path: Path) -> Manifest:
     Raises:
         ManifestError: the file is missing, no JSON, of another format or version, or an entry is not as it should be.
     """
+    return parse(load(path), shown(path))
+
+
+def load(path: Path) -> Any:
+    """The JSON tree in ``path``, of whatever format.
+
+    Raises:
+        ManifestError: the file is missing or no JSON.
+    """
     if not path.is_file():
         known = did_you_mean(path.stem, (p.stem for p in path.parent.glob("*.json")))
         raise ManifestError(f"no manifest {shown(path)}; {known}")
     try:
-        tree = json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ManifestError(f"{shown(path)}: not a JSON file ({error})") from error
-    if not isinstance(tree, dict) or tree.get("format") != FORMAT:
-        raise ManifestError(f"{shown(path)}: not a manifest; expected 'format': '{FORMAT}'")
-    if tree.get("version") != VERSION:
-        raise ManifestError(f"{shown(path)}: manifest version {tree.get('version')!r}; this Assay reads {VERSION}")
-    return _parse(tree, shown(path))
 
 
 def entry_to_json(video: Video, frames: list[Frame]) -> dict[str, Any]:
@@ -152,7 +162,16 @@ def entry_from_json(item: Any, dataset: str, at: str) -> tuple[Video, list[Frame
     return video, frames
 
 
-def _parse(tree: dict[str, Any], where: str) -> Manifest:
+def parse(tree: Any, where: str) -> Manifest:
+    """The manifest in the JSON ``tree``; ``where`` is what messages call it.
+
+    Raises:
+        ManifestError: it is of another format or version, or an entry is not as it should be.
+    """
+    if not isinstance(tree, dict) or tree.get("format") != FORMAT:
+        raise ManifestError(f"{where}: not a manifest; expected 'format': '{FORMAT}'")
+    if tree.get("version") != VERSION:
+        raise ManifestError(f"{where}: manifest version {tree.get('version')!r}; this Assay reads {VERSION}")
     dataset, videos, facts = tree.get("dataset"), tree.get("videos"), tree.get("facts", {})
     if not isinstance(dataset, str) or not isinstance(videos, list) or not isinstance(facts, dict):
         raise ManifestError(f"{where}: needs 'dataset' (text), 'videos' (list) and 'facts' (object)")

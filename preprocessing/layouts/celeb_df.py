@@ -45,11 +45,12 @@ class CelebDF(Layout):
         validation = pick_share((owner for video, owner in owners.items() if video not in test), VALIDATION_SHARE)
         for video, path in sorted(paths.items()):
             rest = "val" if owners[video] in validation else "train"
-            scan.videos.append(SourceVideo(_facts(dataset, video, "test" if video in test else rest), path))
+            scan.videos.append(SourceVideo(facts(dataset, video, "test" if video in test else rest), path))
         return scan
 
 
-def _facts(dataset: str, video: str, split: str) -> Video:
+def facts(dataset: str, video: str, split: str) -> Video:
+    """What the name of ``video`` (``Celeb-synthesis/id0_id1_0000``) says about it."""
     folder, _, stem = video.partition("/")
     owner, donor = _identities(video)
     method = FOLDERS[folder]

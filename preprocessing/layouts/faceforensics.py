@@ -40,11 +40,11 @@ class FaceForensics(Layout):
             raise ConfigError(f"{shown(root)}: no FaceForensics++ here; expected {self.about}")
         splits, scan = _read_splits(root), Scan()
         for method, folder in folders.items():
-            _scan_method(scan, folder, method, _Place(dataset, compression, splits))
+            _scan_method(scan, folder, method, Place(dataset, compression, splits))
         return scan
 
 
-class _Place:
+class Place:
     """Turns a file name into facts."""
 
     def __init__(self, dataset: str, compression: str, splits: dict[str, str]) -> None:
@@ -69,7 +69,7 @@ class _Place:
         )
 
 
-def _scan_method(scan: Scan, folder: Path, method: str, place: _Place) -> None:
+def _scan_method(scan: Scan, folder: Path, method: str, place: Place) -> None:
     videos = folder / place.compression / "videos"
     if not videos.is_dir():
         there = sorted(p.name for p in folder.iterdir() if (p / "videos").is_dir()) if folder.is_dir() else []
