@@ -65,11 +65,15 @@ class RunFolder:
             self._open()
 
     def resume(self) -> None:
-        """Continue where the folder's state stands.
+        """Continue where the folder's state stands; from the first step when it was killed before it saved any.
 
         Raises:
-            WeightsError: there is no state, it is damaged, or belongs to another network.
+            WeightsError: the state is damaged.
         """
+        if not (self.folder / STATE).exists():
+            if self.writes:
+                self._cut_log(0)
+            return
         self._pending = checkpoint.load_state(self.folder / STATE)
         self.position = Position(**self._pending["position"])
         self.best = self._pending["best"]
@@ -168,10 +172,10 @@ class RunFolder:
         self._board = SummaryWriter(self.folder / "tensorboard")
 
     def _log_step(self, update: Update, losses: Losses) -> None:
-        total = float(distributed.mean(losses.total, 1))
+        total = float(distributed.mean(losses.total.detach(), 1))
         if not self.writes:
             return
-        parts = {k: float(v) for k, v in losses.parts.items()}
+        parts = {k: float(v.detach()) for k, v in losses.parts.items()}
         row = {"step": self.position.step, "epoch": self.position.epoch, "lr": update.lr, "loss": total, "parts": parts}
         self._append(row)
         self._board.add_scalar("train/loss", total, self.position.step)

@@ -1,0 +1,165 @@
+"""Train, stop, kill, resume, share among processes, test: what comes out must not depend on any of it."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from tests.end_to_end.conftest import SMALL, TINY, environment
+from training.engine.results import Scores
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+XCEPTION = ["--detector_path", "config/detector/xception.yaml", "--train_dataset", "Toy", *TINY, *SMALL]
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(run / "last.safetensors")
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory, toy: Path) -> Path:
+    """An uninterrupted run with both test sets; the other tests compare with it."""
+    folder = tmp_path_factory.mktemp("reference") / "run"
+    data = ["--set", f"data.root={toy / 'datasets'}", "--set", f"data.manifests={toy / 'manifests'}"]
+    words = [*XCEPTION, "--test_dataset", "Toy", "Other", *data, "--set", "data.workers=0", "--output", str(folder)]
+    done = subprocess.run(
+        [sys.executable, "training/train.py", *words], capture_output=True, text=True, env=environment(),
+        cwd=Path(__file__).parents[2], timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "| video AUC" in done.stdout.replace("Video", "video")
+    assert done.stdout.rstrip().endswith(f"run: {folder}")
+    return folder
+
+
+def test_run_folder_holds_everything_needed_to_understand_it(reference: Path) -> None:
+    environment_json = json.loads((reference / "environment.json").read_text())
+    assert environment_json["seed"] == 1024 and torch.__version__.startswith(environment_json["versions"]["torch"])
+    log = [json.loads(line) for line in (reference / "log.jsonl").read_text().splitlines()]
+    assert sum("val" in row for row in log) == 2
+    assert [row["step"] for row in log if "loss" in row] == list(range(1, 31))  # 2 x ceil(5 x 3 x 4 / 4)
+    assert list((reference / "tensorboard").glob("events*"))
+    for name in ("config.yaml", "best.safetensors", "table.md", "table.csv", "table.json", "scores/Other.npz"):
+        assert (reference / name).is_file(), name
+
+
+def test_metrics_follow_from_the_score_files(reference: Path) -> None:
+    figures = json.loads((reference / "metrics.json").read_text())["sets"]
+    for name in ("Toy", "Other"):
+        frames = Scores.load(reference / "scores" / f"{name}.csv")
+        videos = frames.by_video()
+        assert len(frames) == 2 * 3 * 4 and len(videos) == 2 * 3
+        got = figures[name]["metrics"]
+        assert got["frame/auc"]["value"] == pytest.approx(roc_auc_score(frames.label, frames.fake_prob))
+        assert got["frame/ap"]["value"] == pytest.approx(average_precision_score(frames.label, frames.fake_prob))
+        assert got["video/auc"]["value"] == pytest.approx(roc_auc_score(videos.label, videos.fake_prob))
+
+
+def test_a_checkpoint_alone_can_be_tested_and_scores_the_same(reference: Path, run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = run(
+        "test", "--weights_path", str(reference / "best.safetensors"), "--test_dataset", "Other", "--output", str(out)
+    )
+    assert done.returncode == 0, done.stderr
+    assert (out / "scores/Other.csv").read_bytes() == (reference / "scores/Other.csv").read_bytes()
+    assert "Other" in (out / "table.md").read_text()
+
+
+def test_same_seed_same_weights_whatever_the_number_of_workers(reference: Path, run: Run, tmp_path: Path) -> None:
+    done = run("train", *XCEPTION, "--output", str(tmp_path / "w2"), "--set", "data.workers=2")
+    assert done.returncode == 0, done.stderr
+    assert same(weights(tmp_path / "w2"), weights(reference))
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
+def test_killed_and_resumed_equals_uninterrupted(
+    reference: Path, command: Callable[..., list[str]], run: Run, tmp_path: Path, kills: int
+) -> None:
+    folder, rng = tmp_path / "killed", random.Random(kills)
+    words = command(
+        "train", *XCEPTION, "--output", str(folder), "--set", "log.save_every=1", "--test_dataset", "Toy", "Other"
+    )
+    for _ in range(kills):
+        kill_after_steps(words, folder, rng.randint(1, 4), tmp_path)
+        words = command("train", "--resume", str(folder))
+    done = run("train", "--resume", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert same(weights(folder), weights(reference))
+    for name in ("Toy", "Other"):
+        assert (folder / f"scores/{name}.csv").read_bytes() == (reference / f"scores/{name}.csv").read_bytes()
+    steps = [
+        row["step"] for line in (folder / "log.jsonl").read_text().splitlines() if "loss" in (row := json.loads(line))
+    ]
+    assert steps == list(range(1, 31))
+
+
+def kill_after_steps(words: list[str], folder: Path, steps: int, cwd: Path) -> None:
+    """Start, let it write ``steps`` log lines more than there are, SIGKILL."""
+    log = folder / "log.jsonl"
+    before = len(log.read_text().splitlines()) if log.exists() else 0
+    process = subprocess.Popen(words, cwd=cwd, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and (not log.exists() or len(log.read_text().splitlines()) < before + steps):
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 0), (signal.SIGINT, 0)])
+def test_signals_save_and_say_how_to_go_on(
+    command: Callable[..., list[str]], run: Run, reference: Path, tmp_path: Path, number: int, code: int
+) -> None:
+    folder = tmp_path / "stopped"
+    words = command("train", *XCEPTION, "--output", str(folder))
+    process = subprocess.Popen(
+        words, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+    log = folder / "log.jsonl"
+    while not log.exists() or len(log.read_text().splitlines()) < 2:
+        time.sleep(0.005)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "continue with --resume" in said.splitlines()[-1]
+    assert run("train", "--resume", str(folder)).returncode == 0
+    assert same(weights(folder), weights(reference))
+
+
+def torchrun(processes: int, words: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+    return subprocess.run(
+        [*launch, *words[1:]], capture_output=True, text=True, cwd=cwd, env=environment(), timeout=300
+    )
+
+
+def test_two_processes_equal_one(command: Callable[..., list[str]], run: Run, tmp_path: Path) -> None:
+    # Without batch statistics and with a mean loss, halves of a batch give its gradient. 60 draws in steps of 8 and 4
+    # leave an uneven tail.
+    clip = ["--detector_path", "clip", "--train_dataset", "Toy", "--test_dataset", "Other", *TINY, *SMALL]
+    # SGD, because Adam turns the rounding of a vanishing gradient into a step.
+    clip += ["--set", "data.frames_train=3", "--set", "optim.rule={name: sgd, lr: 0.01}"]
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert run("train", *clip, "--output", str(one)).returncode == 0
+    done = torchrun(2, command("train", *clip, "--set", "data.batch_size=2", "--output", str(two)), tmp_path)
+    assert done.returncode == 0, done.stderr
+    a, b = weights(one), weights(two)
+    for key in a:
+        torch.testing.assert_close(a[key], b[key], rtol=1e-4, atol=1e-5)
+    assert done.stdout.count("run: ") == 1
+    first, second = (Scores.load(folder / "scores/Other.csv") for folder in (one, two))
+    assert first.video.tolist() == second.video.tolist()
+    torch.testing.assert_close(torch.tensor(first.fake_prob), torch.tensor(second.fake_prob), rtol=1e-3, atol=1e-4)
