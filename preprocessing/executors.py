@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -26,7 +27,7 @@ def run(
 
     A process that dies (out of memory, a crash in a library) costs its own item only: whatever was under way then is
     tried again, one item at a time, and the culprit gets a :class:`DataError`. Closing the generator ends the workers.
-    With ``processes`` 0 all runs here, and only a :class:`BenchError` is handed back: anything else is a bug to see.
+    With ``processes`` 0 all runs here, and only a BenchError or OSError is handed back: anything else is a bug to see.
     """
     if processes == 0:
         yield from _run_here(function, items)
@@ -47,7 +48,7 @@ def _run_here(
     for item in items:
         try:
             result: Result | BaseException = function(item)
-        except BenchError as error:
+        except (BenchError, OSError) as error:
             result = error
         yield item, result
 
@@ -61,7 +62,8 @@ def _run_pool(function: Callable, queue: deque, processes: int) -> Iterator[tupl
     try:
         while queue or running:
             while queue and len(running) < processes:
-                running[pool.submit(function, queue[0])] = queue[0]
+                with _deaf_to_ctrl_c():
+                    running[pool.submit(function, queue[0])] = queue[0]
                 queue.popleft()
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 error = future.exception()
@@ -76,6 +78,19 @@ def _run_pool(function: Callable, queue: deque, processes: int) -> Iterator[tupl
                 child.kill()
         pool.shutdown(cancel_futures=True)
     return []
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Workers started in this block never get a Ctrl-C, not even while they start; here it waits for the end."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _prepare_worker() -> None:

@@ -16,9 +16,10 @@ import numpy as np
 
 from preprocessing.faces.align import FIVE_POINTS, carry, similarity, template, warp, warp_mask
 from preprocessing.faces.detect import Face, FaceDetector, LandmarkPredictor, build_detector, follow
-from preprocessing.faces.video import Sampling, frame_indices, open_media
+from preprocessing.faces.video import frame_indices, open_media
 from preprocessing.layouts.base import SourceVideo
 from preprocessing.manifest import Frame
+from preprocessing.settings import Settings
 from preprocessing.sidecar import KINDS, Sidecar, sidecar_path, write
 from training.core.config import Spec
 from training.core.errors import DataError
@@ -29,44 +30,37 @@ ENCODER_OPTIONS = {"png": [], "webp": [cv2.IMWRITE_WEBP_QUALITY, 101]}
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """How faces are cut. Hashable: each process builds the models of a ``Cut`` once and keeps them."""
-
-    frames: int
-    sampling: Sampling
-    size: int
-    scale: float
-    codec: str
-    masks: bool
-    picture_limit: float
-    time_limit: float | None
-    detector: str
-    options: tuple[tuple[str, Any], ...]
-    """Of the detector."""
-    landmarks: Path
-
-
-@dataclass(frozen=True, slots=True)
 class Task:
-    """One video to do: ``done`` is the note to leave, all but its frames; ``root`` the dataset's face folder."""
+    """One video to do: ``blank`` is the note to leave, all but its frames; ``root`` the dataset's face folder."""
 
     source: SourceVideo
     root: Path
-    cut: Cut
-    done: Sidecar
+    settings: Settings
+    blank: Sidecar
 
 
 @dataclass(frozen=True, slots=True)
-class _Tools:
+class Models:
+    """What finds faces and their landmarks."""
+
     detect: FaceDetector
     predict: LandmarkPredictor
 
 
+def models(settings: Settings) -> Models:
+    """The models that ``settings`` name, loaded once per process.
+
+    Raises:
+        ConfigError: detector unknown or its options wrong.
+        WeightsError: no landmark predictor.
+    """
+    return _load(settings.detector.name, tuple(settings.detector.params.items()), settings.landmarks)
+
+
 @functools.cache
-def _tools(cut: Cut) -> _Tools:
+def _load(detector: str, options: tuple[tuple[str, Any], ...], landmarks: Path) -> Models:
     cv2.setNumThreads(1)
-    detector = build_detector(Spec(name=cut.detector, params=dict(cut.options)))
-    return _Tools(detector, LandmarkPredictor(cut.landmarks))
+    return Models(build_detector(Spec(name=detector, params=dict(options))), LandmarkPredictor(landmarks))
 
 
 def process(task: Task) -> Sidecar:
@@ -78,17 +72,17 @@ def process(task: Task) -> Sidecar:
     clear(task.root, video.video)
     try:
         frames, note = _extract(task)
-        sidecar = replace(task.done, video=replace(video, note=note), frames=frames)
+        sidecar = replace(task.blank, video=replace(video, note=note), frames=frames)
     except DataError as error:
         clear(task.root, video.video)
-        sidecar = failure(task.done, _reason(error, task.source.path))
+        sidecar = failure(task.blank, _reason(error, task.source.path))
     write(task.root, sidecar)
     return sidecar
 
 
-def failure(done: Sidecar, reason: str) -> Sidecar:
+def failure(blank: Sidecar, reason: str) -> Sidecar:
     """The note of a video that came to nothing."""
-    return replace(done, video=replace(done.video, note=reason), frames=[], failed=True)
+    return replace(blank, video=replace(blank.video, note=reason), frames=[], failed=True)
 
 
 def clear(root: Path, video: str) -> None:
@@ -101,17 +95,17 @@ def clear(root: Path, video: str) -> None:
 
 
 def _extract(task: Task) -> tuple[list[Frame], str | None]:
-    cut, tools = task.cut, _tools(task.cut)
-    media = open_media(task.source.path, cut.picture_limit)
-    indices = frame_indices(media.total, cut.frames, cut.sampling)
+    settings, detect = task.settings, models(task.settings).detect
+    media = open_media(task.source.path, settings.picture_limit)
+    indices = frame_indices(media.total, settings.frames, settings.sampling)
     notes: list[str] = []
-    deadline = math.inf if cut.time_limit is None else time.monotonic() + cut.time_limit
+    deadline = time.monotonic() + (settings.time_limit or math.inf)
     last: Face | None = None
     frames = []
     for index, image, mask in _with_masks(media.read(indices), _masks(task, indices, notes)):
         if time.monotonic() > deadline:
-            raise DataError(f"took more than time_limit ({cut.time_limit:g} s)")
-        face = follow(tools.detect(image), last)
+            raise DataError(f"took more than time_limit ({settings.time_limit:g} s)")
+        face = follow(detect(image), last)
         last = face or last
         frames.append(Frame(index, False) if face is None else _cut(task, index, image, mask, face))
     return frames, "; ".join(note for note in (media.note, *_shortcomings(task, frames), *notes) if note) or None
@@ -122,14 +116,14 @@ def _shortcomings(task: Task, frames: list[Frame]) -> Iterator[str]:
     if not faces:
         yield f"no face found; frames looked at: {len(frames)}"
     without = sum(frame.mask is None for frame in faces)
-    if without and task.source.mask is not None and task.cut.masks:
+    if without and task.source.mask is not None and task.settings.masks:
         yield f"no mask of the picture's size for {without} of {len(faces)} faces"
 
 
 def _masks(task: Task, indices: list[int], notes: list[str]) -> Iterator[tuple[int, np.ndarray]]:
     """The mask video's frames. Trouble goes to ``notes``: faces are worth keeping without."""
     path = task.source.mask
-    if path is None or not task.cut.masks:
+    if path is None or not task.settings.masks:
         return
     try:
         yield from open_media(path).read(indices)
@@ -156,20 +150,21 @@ def _with_masks(
 
 def _cut(task: Task, index: int, image: np.ndarray, mask: np.ndarray | None, face: Face) -> Frame:
     """Write one face with all that belongs to it."""
-    cut, video = task.cut, task.source.facts.video
-    points = _tools(cut).predict(image, face)
-    matrix = similarity(points[list(FIVE_POINTS)], template(cut.size, cut.scale))
+    settings, video = task.settings, task.source.facts.video
+    points = models(settings).predict(image, face)
+    matrix = similarity(points[list(FIVE_POINTS)], template(settings.size, settings.scale))
     stem = f"{video}/{index:05d}"
-    image_path = f"frames/{stem}.{cut.codec}"
-    _save(task.root / image_path, _encode(cv2.cvtColor(warp(image, matrix, cut.size), cv2.COLOR_RGB2BGR), cut.codec))
+    image_path = f"frames/{stem}.{settings.codec}"
+    crop = cv2.cvtColor(warp(image, matrix, settings.size), cv2.COLOR_RGB2BGR)
+    _save(task.root / image_path, _encode(crop, settings.codec))
     landmarks_path = f"landmarks/{stem}.npy"
     array = io.BytesIO()
     np.save(array, carry(points, matrix))
     _save(task.root / landmarks_path, array.getvalue())
     mask_path = None
     if mask is not None:
-        mask_path = f"masks/{stem}.{cut.codec}"
-        _save(task.root / mask_path, _encode(warp_mask(mask, matrix, cut.size), cut.codec))
+        mask_path = f"masks/{stem}.{settings.codec}"
+        _save(task.root / mask_path, _encode(warp_mask(mask, matrix, settings.size), settings.codec))
     rounded = tuple(round(value, 6) for value in matrix.ravel().tolist())
     return Frame(index, True, image_path, mask_path, landmarks_path, rounded)
 

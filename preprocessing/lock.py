@@ -20,10 +20,14 @@ def alone(folder: Path) -> Iterator[None]:
     """Hold ``folder`` for as long as the block runs; a process that is killed lets go of it.
 
     Raises:
-        ConfigError: another run holds it.
+        ConfigError: another run holds it, or it cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+    except OSError as error:
+        raise ConfigError(f"{shown(folder)}: cannot be written ({error.strerror})") from error
+    with lock as file:
         if fcntl is not None:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

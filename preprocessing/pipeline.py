@@ -7,7 +7,6 @@ import inspect
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,7 @@ import numpy as np
 import PIL
 
 from preprocessing.executors import run
-from preprocessing.faces.detect import LandmarkPredictor, build_detector
-from preprocessing.job import Cut, Task, clear, failure, process
+from preprocessing.job import Models, Task, clear, failure, models, process
 from preprocessing.layouts.base import Scan, SourceVideo, layout_for
 from preprocessing.settings import Settings
 from preprocessing.sidecar import KINDS, Sidecar, paths_below, read, sidecar_path, write
@@ -53,30 +51,7 @@ class Pipeline:
         self.scan = _scan(settings)
         self.root = rgb_root(settings.output, settings.dataset)
         # The models are loaded here too, so that a wrong one is found before any work.
-        detector = build_detector(settings.detector)
-        self.predictor = LandmarkPredictor(settings.landmarks)
-        options = {name: getattr(detector, name) for name in inspect.signature(type(detector)).parameters}
-        self.cut = Cut(
-            frames=settings.frames,
-            sampling=settings.sampling,
-            size=settings.size,
-            scale=settings.scale,
-            codec=settings.codec,
-            masks=settings.masks,
-            picture_limit=settings.picture_limit,
-            time_limit=settings.time_limit,
-            detector=settings.detector.name,
-            options=tuple(options.items()),
-            landmarks=settings.landmarks.resolve(),
-        )
-
-    @cached_property
-    def recorded(self) -> dict[str, Any]:
-        """What of the settings decides how faces come out: kept with each video and compared on a rerun."""
-        cut, predictor = self.cut, self.predictor
-        plain = {key: getattr(cut, key) for key in ("frames", "sampling", "size", "scale", "codec", "masks")}
-        model = {"file": predictor.path.name, "sha256": predictor.sha256, "points": predictor.points}
-        return {"recipe": RECIPE, **plain, "detector": {"name": cut.detector, **dict(cut.options)}, "predictor": model}
+        self.recorded = _recorded(settings, models(settings))
 
     def plan(self) -> Plan:
         """Compare what is there with what should be. Facts that changed (a split, a label) are brought up to date."""
@@ -114,10 +89,10 @@ class Pipeline:
 
     def _task(self, source: SourceVideo) -> Task:
         raw = {"file": _below(source.path, self.settings.root), "bytes": _bytes(source.path)}
-        if source.mask is not None and self.cut.masks:
+        if source.mask is not None and self.settings.masks:
             raw["mask_bytes"] = _bytes(source.mask)
         versions = {module.__name__: module.__version__ for module in (av, cv2, dlib, np, PIL)}
-        return Task(source, self.root, self.cut, Sidecar(source.facts, [], self.recorded, raw, versions))
+        return Task(source, self.root, self.settings, Sidecar(source.facts, [], self.recorded, raw, versions))
 
     def _found(self, task: Task) -> tuple[Sidecar | None, str | None]:
         """The note of a video that need not be done again, or why a video that was done must be."""
@@ -128,9 +103,9 @@ class Pipeline:
             old = read(path)
         except ManifestError:
             return None, "their notes cannot be read"
-        if reason := _outdated(old, task.done, self.root):
+        if reason := _outdated(old, task.blank, self.root):
             return None, reason
-        facts = replace(task.done.video, note=old.video.note)
+        facts = replace(task.blank.video, note=old.video.note)
         if facts != old.video:
             old = replace(old, video=facts)
             write(self.root, old)
@@ -143,7 +118,7 @@ class Pipeline:
             raise DataError(f"cannot write below {shown(self.root)}: {result}") from result
         reason = str(result) if isinstance(result, BenchError) else f"{type(result).__name__}: {result}"
         clear(self.root, task.source.facts.video)
-        sidecar = failure(task.done, reason)
+        sidecar = failure(task.blank, reason)
         write(self.root, sidecar)
         return sidecar
 
@@ -157,6 +132,14 @@ def _scan(settings: Settings) -> Scan:
     if not settings.root.exists():
         raise ConfigError(f"root {shown(settings.root)}: no such folder; expected there: {layout.about}")
     return layout.scan(settings.root, settings.dataset, settings.compression)
+
+
+def _recorded(settings: Settings, tools: Models) -> dict[str, Any]:
+    """What of the settings decides how faces come out: kept with each video and compared on a rerun."""
+    plain = {key: getattr(settings, key) for key in ("frames", "sampling", "size", "scale", "codec", "masks")}
+    options = {name: getattr(tools.detect, name) for name in inspect.signature(type(tools.detect)).parameters}
+    model = {"file": tools.predict.path.name, "sha256": tools.predict.sha256, "points": tools.predict.points}
+    return {"recipe": RECIPE, **plain, "detector": {"name": settings.detector.name, **options}, "predictor": model}
 
 
 def _outdated(old: Sidecar, new: Sidecar, root: Path) -> str | None:

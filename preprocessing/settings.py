@@ -17,7 +17,7 @@ _PATHS = ("root", "output", "landmarks")
 
 @dataclass(kw_only=True)
 class Settings:
-    """See the comments in ``config.yaml``; a value that stands there without one (None) is explained here."""
+    """How a dataset is preprocessed; ``config.yaml`` says what each key means."""
 
     dataset: str | None = None
     layout: str | None = None
@@ -39,7 +39,9 @@ class Settings:
     @property
     def processes(self) -> int:
         """How many worker processes to start; 0 for none."""
-        return (os.cpu_count() or 1) if self.workers is None else self.workers
+        if self.workers is not None:
+            return self.workers
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def load(file: Path, flags: dict[str, Any]) -> Settings:

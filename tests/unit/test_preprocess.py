@@ -321,6 +321,9 @@ def test_failures_and_bad_usage_exit_differently(tmp_path):
 
 
 def test_a_place_that_cannot_be_written_stops_the_run(raw, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"file/rgb/mine: cannot be written \(Not a directory\)"):
+        run(raw, tmp_path / "file")
     (tmp_path / "rgb/mine").mkdir(parents=True)
     (tmp_path / "rgb/mine/frames").touch()
     stopped = subprocess.run(command(raw, tmp_path), capture_output=True, text=True)
@@ -334,7 +337,9 @@ def test_a_place_that_cannot_be_written_stops_the_run(raw, tmp_path):
 def started(raw, out):
     """A run in its own process, once it has begun to write (or has ended)."""
     before = written(out)
-    process = subprocess.Popen(command(raw, out), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        command(raw, out), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
     while written(out) == before and process.poll() is None:
         time.sleep(0.005)
     return process
@@ -350,7 +355,10 @@ def test_a_stopped_run_says_how_to_go_on_and_leaves_no_process(raw, done, tmp_pa
     for i in range(20):
         shutil.copytree(raw, many / f"train/real/{i}")
     process = started(many, tmp_path)
-    process.send_signal(sent)
+    if sent == signal.SIGINT:
+        os.killpg(process.pid, sent)  # a terminal sends Ctrl-C to the workers too
+    else:
+        process.send_signal(sent)
     said, _ = process.communicate(timeout=20)
     assert process.returncode == code
     assert "videos left to do; the same command again goes on from here" in said
