@@ -1,18 +1,19 @@
 """Entry: is everything that a manifest names there, and whole?
 
-``python preprocessing/check.py --dataset FaceForensics++`` opens every picture, mask and landmark file. Exits with 1
-when one is missing or broken.
+``python preprocessing/check.py --dataset FaceForensics++`` opens every picture, mask and landmark file, and says which
+videos are in two splits. Exits with 1 when a file is missing or broken.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 
 from tqdm import tqdm
 
-from preprocessing import manifest
+from preprocessing import dfb
 from preprocessing.manifest import SPLITS, Manifest
 from preprocessing.store import FrameStore, open_store
 from training.core.cli import add_debug, run_entry
@@ -33,20 +34,30 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     broken = 0
     for dataset in arguments.dataset:
-        listed = manifest.read(arguments.manifests / f"{dataset}.json")
-        found = list(check(listed, open_store(arguments.datasets, dataset, arguments.store)))
+        listed = dfb.read(dfb.find(arguments.manifests, dataset))
+        found = list(check(listed, open_store(arguments.datasets, listed.dataset, arguments.store)))
         broken += len(found)
         for says in found[:SHOWN]:
             print(f"broken: {says}")
         rest = f" ({len(found) - SHOWN} more not shown)" if len(found) > SHOWN else ""
-        print(f"{dataset}: {len(listed.entries)} videos, {len(found)} broken files{rest}")
+        for says in (*listed.facts.get("remarks", []), *leaks(listed)):
+            print(f"warning: {says}")
+        print(f"{dataset}: {len({video.video for video, _ in listed.entries})} videos, {len(found)} broken files{rest}")
     return 1 if broken else 0
+
+
+def leaks(listed: Manifest) -> Iterator[str]:
+    """One sentence per pair of splits that share videos."""
+    for one, other in combinations(SPLITS, 2):
+        if videos := listed.shared(one).get(other):
+            yield f"{listed.dataset}: {len(videos)} videos are in {one} and in {other}, '{min(videos)}' for one"
 
 
 def check(listed: Manifest, store: FrameStore) -> Iterator[str]:
     """One sentence per file that is missing or cannot be read."""
-    records = [record for split in SPLITS for record in listed.records(split)]
-    for record in tqdm(records, unit="face", desc=listed.dataset):
+    # DeepfakeBench's lists name a video in several splits.
+    records = {record.image: record for split in SPLITS for record in listed.records(split)}
+    for record in tqdm(records.values(), unit="face", desc=listed.dataset):
         readers = {record.image: store.image, record.mask: store.mask, record.landmarks: store.landmarks}
         for path, read in readers.items():
             if path is not None:

@@ -42,9 +42,22 @@ def subset(name: str) -> Subset:
     """What ``name`` stands for: ``FF-DF`` are the real and the Deepfakes videos of FaceForensics++, an ending like
     ``_c40`` picks the compression, and any other name is that dataset whole.
     """
-    stem, _, ending = name.rpartition("_")
-    known = stem in _FF_PARTS or stem in DATASETS
-    base, compression = (stem, ending) if known and ending in COMPRESSIONS else (name, None)
+    base, compression = _split(name)
     if base in _FF_PARTS:
         return Subset("FaceForensics++", (REAL, *_FF_PARTS[base]), compression)
     return Subset(base, None, compression)
+
+
+def manifest_names(name: str) -> list[str]:
+    """What the manifest of ``name`` may be called, the most special first.
+
+    DeepfakeBench writes ``FF-DF.json`` beside ``FaceForensics++.json``, and looks for ``FF-DF_c40.json``.
+    """
+    return list(dict.fromkeys((name, _split(name)[0], subset(name).dataset)))
+
+
+def _split(name: str) -> tuple[str, str | None]:
+    """A name without its ending for the compression, and that."""
+    stem, _, ending = name.rpartition("_")
+    known = stem in _FF_PARTS or stem in DATASETS
+    return (stem, ending) if known and ending in COMPRESSIONS else (name, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 from weakref import WeakValueDictionary
@@ -55,9 +56,24 @@ class Lmdb:
             self._environment = _open_environment(self.root)
         try:
             with self._environment.begin() as transaction:
-                return transaction.get(lmdb_key(path))
+                found = (transaction.get(key) for key in self._keys(path))
+                data = next((value for value in found if value is not None), None)
         except lmdb.Error as error:
             raise DataError(f"{shown(self.root)}: cannot read '{path}' ({error}); make the LMDB again") from error
+        if data is None and "video" in path:
+            raise DataError(
+                f"{shown(self.root)} has no '{path}'; DeepfakeBench's script leaves out folders with 'video' in their "
+                "name: read the face folders (data.store rgb)"
+            )
+        return data
+
+    def _keys(self, path: str) -> Iterator[bytes]:
+        """What ``path`` may be called: by us, by DeepfakeBench on Linux (``UADFV\\real/frames/...``), on Windows."""
+        yield lmdb_key(path)
+        for native in (path, path.replace("/", "\\")):
+            key = f"{self.root.name.removesuffix('_lmdb')}\\{native}".encode("utf-8", "surrogateescape")
+            if len(key) <= LONGEST_KEY:
+                yield key
 
     def __getstate__(self) -> dict:
         return {"root": self.root, "_environment": None}
@@ -87,10 +103,20 @@ def _open_environment(root: Path) -> lmdb.Environment:
     return environment
 
 
+LONGEST_KEY = 511
+"""Bytes that LMDB takes for a key."""
+
+
 def lmdb_key(path: str) -> bytes:
-    """The key under which the file ``path`` is kept: the path, or its digest where LMDB's 511 bytes do not hold it."""
+    """The key under which the file ``path`` is kept: the path, or its digest where that is too long."""
     key = path.encode("utf-8", "surrogateescape")
-    return key if len(key) <= 511 else b"sha256:" + hashlib.sha256(key).hexdigest().encode()
+    return key if len(key) <= LONGEST_KEY else b"sha256:" + hashlib.sha256(key).hexdigest().encode()
+
+
+# DeepfakeBench's LMDBs hold landmarks without the header that says what they are: its numbers are integers of 4 bytes
+# where it ran on Windows and of 8 on Linux.
+_BARE = {points * 2 * size: f"<i{size}" for points in (68, 81) for size in (4, 8)}
+"""Bytes of landmarks without header -> type."""
 
 
 class FrameStore:
@@ -114,6 +140,8 @@ class FrameStore:
     def landmarks(self, record: Record) -> np.ndarray:
         """``(68 or 81, 2)`` float32 x, y in crop pixels. Same errors as :meth:`image`."""
         data = self._bytes(record, record.landmarks, "landmarks")
+        if len(data) in _BARE and not data.startswith(np.lib.format.MAGIC_PREFIX):
+            return np.frombuffer(data, _BARE[len(data)]).reshape(-1, 2).astype(np.float32)
         try:
             points = np.load(io.BytesIO(data), allow_pickle=False)
         except (ValueError, OSError, EOFError) as error:

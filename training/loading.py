@@ -15,7 +15,7 @@ from training.detectors.base import Detector
 from training.engine.checkpoint import Card, read_card
 from training.networks.weights import load_strict, read_state
 
-DATA_KEYS = ("train", "recipe", "resolution", "mean", "std", "compression")
+DATA_KEYS = ("train", "recipe", "resolution", "mean", "std", "compression", "sampling")
 """What of a checkpoint's ``data`` block still holds when testing: how the method sees faces."""
 
 

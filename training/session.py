@@ -185,7 +185,9 @@ def _card(
     persons: list[str],
     device: torch.device,
 ) -> Card:
-    notes = list(cfg.notes)
+    notes = [*cfg.notes, *(note for one in (*trained_on, *validated_on) for note in one.notes)]
+    if cfg.data.sampling == "first":
+        notes.append("compatibility switch sampling=first: trained on the first frames of each video")
     if not validated_on:
         notes.append("no validation split: the last epoch is kept, not the best")
     if cfg.evaluate.select == "test":

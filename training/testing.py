@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 
+from preprocessing.names import subset
 from training.assembly import batches_of, prepare_of
 from training.core.config import to_tree
 from training.core.errors import ConfigError
@@ -90,11 +92,9 @@ def evaluate_sets(
         if distributed.rank() == 0:
             _write_set(folder, one.name, found)
     settings = Settings(video_key=cfg.evaluate.video_key, resamples=cfg.evaluate.resamples, seed=cfg.seed)
-    compat = {"select": "test"} if cfg.evaluate.select == "test" else {}
+    notes = [*card.notes, *cfg.notes, *(note for one in chosen for note in (*one.notes, *leaks(one, card.config)))]
     tasks = [task.value for task in detector.tasks]
-    summary = summarize(
-        scores, cfg.detector.name, shown(folder), tasks, settings, coverage, [*card.notes, *cfg.notes], compat
-    )
+    summary = summarize(scores, cfg.detector.name, shown(folder), tasks, settings, coverage, notes, compat(cfg))
     if distributed.rank() == 0:
         write_json(folder / METRICS, summary)
         if not (folder / CONFIG).exists():
@@ -102,6 +102,26 @@ def evaluate_sets(
                 temporary.write_text(yaml.safe_dump(to_tree(cfg), sort_keys=False))
             write_json(folder / ENVIRONMENT, environment)
     return summary
+
+
+def compat(cfg: Config) -> dict[str, str]:
+    """The switches in ``cfg`` that reproduce DeepfakeBench's habits, beside ``video_key``; part of every result."""
+    switches = {"select": (cfg.evaluate.select, "test"), "sampling": (cfg.data.sampling, "first")}
+    return {name: value for name, (value, habit) in switches.items() if value == habit}
+
+
+def leaks(tested: Selected, trained: dict[str, Any]) -> Iterator[str]:
+    """What a test set shares with the data behind a checkpoint, whose configuration is ``trained``."""
+    data, select_by = trained.get("data", {}), trained.get("evaluate", {}).get("select")
+    uses = {"train": (data.get("train"), "the detector has seen them")}
+    if select_by == "best":
+        uses["val"] = (data.get("val") or data.get("train"), "the checkpoint was chosen on them")
+    videos = len({record.video for record in tested.records})
+    for split, (names, meaning) in uses.items():
+        ours = {subset(name).dataset for name in names or ()}
+        if tested.shared.get(split) and subset(tested.name).dataset in ours:
+            count = f"{tested.shared[split]} of {videos}"
+            yield f"{tested.name}: {count} test videos are in the {split} split of its manifest too: {meaning}"
 
 
 def _write_set(folder: Path, name: str, found: Scored) -> None:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("preprocessing", "training", "analysis")
 
 CORE = {"training.core"}
-STORES = {"preprocessing.manifest", "preprocessing.store", "preprocessing.names"}
+STORES = {f"preprocessing.{name}" for name in ("manifest", "store", "names", "dfb")}
 BASE = {"training.detectors.base"}
 MAY_IMPORT = {
     "training.core": CORE,

@@ -42,6 +42,7 @@ class DataConfig:
     compression: str | None = "c23"
     frames_train: int = 32
     frames_test: int = 32
+    sampling: Literal["even", "first"] = "even"
     recipe: Spec = field(default_factory=lambda: Spec(name="frames"))
     resolution: int | None = None
     mean: tuple[float, float, float] | None = None

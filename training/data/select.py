@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from preprocessing import manifest
-from preprocessing.manifest import REAL, Record, faces_of
-from preprocessing.names import subset
+from preprocessing import dfb
+from preprocessing.manifest import REAL, Frame, Manifest, Record, Video, faces_of
+from preprocessing.names import Subset, subset
 from preprocessing.store import FrameStore, open_store
 from training.core.errors import ManifestError
 from training.core.paths import ROOT
@@ -48,10 +49,16 @@ class Selected:
     """Sampled frames of the same videos in which preprocessing found no face."""
     facts: dict[str, Any]
     """How preprocessing cut the faces."""
+    notes: list[str]
+    """What a reader of its figures should know about the data, one sentence each."""
+    shared: dict[str, int]
+    """How many of its videos the manifest lists in another split too, by that split's name."""
 
 
 def select(names: list[str], split: str, frames: int, data: DataConfig) -> list[Selected]:
-    """The faces of several data sets: at most ``frames`` per video, evenly spread over those that have a face; 0: all.
+    """The faces of several data sets: at most ``frames`` per video of those that have a face; 0: all.
+
+    They are spread evenly, or with ``data.sampling: first`` the first ones, as DeepfakeBench takes them.
 
     Raises:
         ManifestError: no manifest, or nothing left for this split, compression and these methods.
@@ -62,7 +69,7 @@ def select(names: list[str], split: str, frames: int, data: DataConfig) -> list[
 def _select(name: str, split: str, frames: int, data: DataConfig) -> Selected:
     wanted = subset(name)
     compression = wanted.compression or data.compression
-    listed = manifest.read(located(data.manifests) / f"{wanted.dataset}.json")
+    listed = dfb.read(dfb.find(located(data.manifests), name))
     entries = [
         (video, found)
         for video, found in listed.entries
@@ -70,11 +77,31 @@ def _select(name: str, split: str, frames: int, data: DataConfig) -> Selected:
         and (compression is None or video.compression in (None, compression))
         and (wanted.methods is None or video.method in wanted.methods)
     ]
-    records = [r for video, found in entries for r in evenly(faces_of(video, found), frames)]
+    pick = SAMPLING[data.sampling]
+    records = [r for video, found in entries for r in pick(faces_of(video, found), frames)]
     if not records:
         raise ManifestError(f"{name}: no faces in split '{split}'{_why_empty(listed, split, compression)}")
     without_face = sum(not frame.face_found for _, found in entries for frame in found)
-    return Selected(name, records, without_face, listed.facts)
+    notes = [*listed.facts.get("remarks", []), *_notes(name, split, wanted, entries)]
+    chosen = {video.video for video, _ in entries}
+    shared = {other: len(videos & chosen) for other, videos in listed.shared(split).items() if videos & chosen}
+    return Selected(name, records, without_face, listed.facts, notes, shared)
+
+
+def _notes(name: str, split: str, wanted: Subset, entries: list[tuple[Video, list[Frame]]]) -> Iterator[str]:
+    if faceless := sum(not any(frame.face_found for frame in found) for _, found in entries):
+        yield f"{name}: {faceless} of {len(entries)} {split} videos show no face and are in no figure"
+    fakes = set(wanted.methods or ()) - {REAL}
+    if missing := sorted(fakes - {video.method for video, _ in entries}):
+        sentence = f"{name}: its manifest has no {split} videos of {', '.join(missing)}"
+        if len(missing) == len(fakes):
+            raise ManifestError(sentence)
+        yield sentence
+
+
+def first(items: list[Record], count: int) -> list[Record]:
+    """The first ``count`` of ``items``; all when ``count`` is 0."""
+    return items[:count] if count > 0 else items
 
 
 def evenly(items: list[Record], count: int) -> list[Record]:
@@ -84,6 +111,9 @@ def evenly(items: list[Record], count: int) -> list[Record]:
     if count == 1:
         return [items[len(items) // 2]]
     return [items[i * (len(items) - 1) // (count - 1)] for i in range(count)]
+
+
+SAMPLING = {"even": evenly, "first": first}
 
 
 def class_names(records: list[Record]) -> list[str]:
@@ -96,7 +126,7 @@ def person_names(records: list[Record]) -> list[str]:
     return sorted({record.person for record in records if record.person is not None})
 
 
-def _why_empty(listed: manifest.Manifest, split: str, compression: str | None) -> str:
+def _why_empty(listed: Manifest, split: str, compression: str | None) -> str:
     splits = sorted({video.split for video, _ in listed.entries})
     if split not in splits:
         return f"; its manifest has {', '.join(splits) or 'no videos at all'}"
