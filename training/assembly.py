@@ -94,12 +94,8 @@ def batches_of(
     cfg: Config, records: list[Record], classes: list[str], persons: list[str], device: torch.device, train: bool
 ) -> Batches:
     """Batches of training draws (the configured recipe, augmented) or of test draws (each frame or clip once)."""
-    size = network_input(cfg).resolution
-    augment = cfg.data.augment if train and cfg.data.augment.enabled else None
-    corpus = Corpus(records, Faces(cfg.data), Transform(size, augment), cfg.seed, classes, persons)
-    recipe = _recipe(cfg, corpus, train)
     return Batches(
-        recipe,
+        recipe_of(cfg, records, classes, persons, train),
         cfg.data.batch_size if train else cfg.data.batch_size_test,
         cfg.data.workers,
         train,
@@ -107,6 +103,24 @@ def batches_of(
         distributed.world(),
         pin=device.type == "cuda",
     )
+
+
+def recipe_of(cfg: Config, records: list[Record], classes: list[str], persons: list[str], train: bool) -> Recipe:
+    """The configured recipe over ``records``, augmented; or the one that draws its test samples.
+
+    Raises:
+        ConfigError: the detector learns from another one.
+    """
+    wanted, asked = DETECTORS.get(cfg.detector.name).recipe, cfg.data.recipe
+    if wanted is not None and asked.name != wanted:
+        raise asked.at.error(f"is '{asked.name}'; {cfg.detector.name} learns from '{wanted}'")
+    kind = RECIPES.get(asked.name)
+    if not train and kind.at_test != asked.name:
+        asked = Spec(name=kind.at_test)
+    augment = cfg.data.augment if train and cfg.data.augment.enabled else None
+    transform = Transform(network_input(cfg).resolution, augment)
+    corpus = Corpus(records, Faces(cfg.data), transform, cfg.seed, classes, persons)
+    return instantiate(RECIPES.get(asked.name), asked.params, {"corpus": corpus}, asked.at)
 
 
 def prepare_of(cfg: Config, device: torch.device) -> Prepare:
@@ -120,16 +134,6 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 - libraries still draw from it
     torch.manual_seed(seed)
-
-
-def _recipe(cfg: Config, corpus: Corpus, train: bool) -> Recipe:
-    wanted, asked = DETECTORS.get(cfg.detector.name).recipe, cfg.data.recipe
-    if wanted is not None and asked.name != wanted:
-        raise asked.at.error(f"is '{asked.name}'; {cfg.detector.name} learns from '{wanted}'")
-    kind = RECIPES.get(asked.name)
-    if not train and kind.at_test != asked.name:
-        asked = Spec(name=kind.at_test)
-    return instantiate(RECIPES.get(asked.name), asked.params, {"corpus": corpus}, asked.at)
 
 
 def _no_backbone(name: str) -> None:

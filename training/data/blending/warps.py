@@ -77,10 +77,10 @@ def shifted(
     return cv2.warpAffine(picture, matrix, size, flags=interpolation, borderMode=cv2.BORDER_REFLECT_101)
 
 
-def put_back(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """What :func:`shifted` moved by ``matrix``, where it was before; 0 where it was not in the picture."""
-    size = picture.shape[1::-1]
-    return cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+def put_back(picture: np.ndarray, matrix: np.ndarray, beyond: int = cv2.BORDER_REPLICATE) -> np.ndarray:
+    """What :func:`shifted` moved by ``matrix``, where it was before; ``beyond`` says how its borders go on."""
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(picture, matrix, picture.shape[1::-1], flags=flags, borderMode=beyond)
 
 
 def random_shift(side: int, rng: np.random.Generator) -> np.ndarray:
