@@ -98,7 +98,9 @@ def batch_of(image: Tensor, **fields: Tensor) -> Batch:
 def all_outputs(detector: Detector, image: Tensor, extra: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """What ``outputs`` returns, and the probability that ``predict`` gives."""
     outputs = detector.outputs(image, **extra)
-    return {**outputs, "prob": outputs["prob"] if extra else detector.predict(batch_of(image)).fake_prob}
+    if extra:
+        return {**outputs, "prob": outputs["logits"].softmax(1)[:, 1]}
+    return {**outputs, "prob": detector.predict(batch_of(image)).fake_prob}
 
 
 def _check_outputs(

@@ -7,6 +7,7 @@ from typing import Any
 
 import timm
 from torch import Tensor, nn
+from torchvision.models.vgg import make_layers
 
 
 class Convolutional(nn.Module):
@@ -34,3 +35,29 @@ class Convolutional(nn.Module):
 def resnet34_imagenet() -> dict[str, Tensor]:
     """torchvision's ImageNet weights."""
     return Convolutional.convert(timm.create_model("resnet34.tv_in1k", pretrained=True).state_dict())
+
+
+class VggStart(nn.Module):
+    """VGG-19 up to its third pooling; ``widths`` are the channels of its stages."""
+
+    def __init__(self, widths: tuple[int, int, int] = (64, 128, 256)) -> None:
+        super().__init__()
+        first, second, self.dim = widths
+        self.features = make_layers([first, first, "M", second, second, "M", *[self.dim] * 4, "M"])
+
+    def forward(self, image: Tensor) -> Tensor:
+        """``(N, dim)``."""
+        return self.feature_map(image).mean((2, 3))
+
+    def feature_map(self, image: Tensor) -> Tensor:
+        """``(N, dim, H/8, W/8)``."""
+        return self.features(image)
+
+    def convert(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Weights of torchvision or timm, without the later layers."""
+        return {k: v for k, v in state.items() if k in self.state_dict()}
+
+
+def vgg19_imagenet() -> dict[str, Tensor]:
+    """timm's (torchvision's) ImageNet weights."""
+    return VggStart().convert(timm.create_model("vgg19.tv_in1k", pretrained=True).state_dict())

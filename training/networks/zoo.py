@@ -40,7 +40,7 @@ class Entry:
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-CLIP_TINY = {"resolution": 64, "patch": 8, "width": 64, "layers": 4, "heads": 4}
+CLIP_TINY = {"resolution": 112, "patch": 16, "width": 128, "layers": 4, "heads": 4}
 
 
 def _clip(hub: str, patch: int, width: int, layers: int, heads: int) -> Entry:
@@ -60,6 +60,8 @@ BACKBONES: dict[str, Entry] = {
     "dinov3_vit_l16": _timm("vit_large_patch16_dinov3", "dinov3", 16, IMAGENET_MEAN, IMAGENET_STD),
     "pe_core_vit_l14": _timm("vit_pe_core_large_patch14_336", "perception_encoder", 14),
     "siglip2_vit_b16": _timm("vit_base_patch16_siglip_224", "siglip2", 16),
+    "i3d_r50": Entry("i3d:I3D", None, IMAGENET_MEAN, IMAGENET_STD, 224, tiny={"width": 4, "resolution": 64}),
+    "ftcn": Entry("ftcn:Ftcn", None, HALF, HALF, 224, tiny={"width": 4, "heads": 4, "resolution": 64}),
     "xception": Entry(
         "xception:Xception",
         "xception:imagenet",
@@ -67,6 +69,9 @@ BACKBONES: dict[str, Entry] = {
     ),
     "efficientnet_b4": Entry(
         "efficientnet:EfficientNetB4", "efficientnet:imagenet_b4", tiny={"width": 0.1, "resolution": 128}
+    ),
+    "vgg19": Entry(
+        "convolutional:VggStart", "convolutional:vgg19_imagenet", tiny={"widths": (4, 8, 8), "resolution": 64}
     ),
     "hrnet_w48": Entry(
         "hrnet:HRNet", "hrnet:imagenet_w48", tiny={"width": 4, "modules": (1, 1, 1), "blocks": 1, "resolution": 64}

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from tests.golden.fill import rule_input
 from tests.golden.networks import batch_of
-from tests.golden.registry import Golden, figures
+from tests.golden.registry import Golden, extras, figures
 from training.detectors.base import Detector
 from training.detectors.pcl_xception import consistency_target
 from training.detectors.recce import correlation
@@ -94,4 +94,37 @@ def facexray(detector: Detector, golden: Golden) -> dict[str, Any]:
         "train_losses.with_mask.cls": losses.parts["cls"],
         "train_losses.mask_none.overall": losses.parts["cls"],
         "train_losses.mask_none.cls": losses.parts["cls"],
+    }
+
+
+@figures("multi_attention")
+def multi_attention(detector: Detector, golden: Golden) -> dict[str, Any]:
+    """The second of the reference's phases, which is our only one."""
+    losses = detector.loss(batch_of(image_of(golden)))
+    return {
+        "train_losses.stage2.overall": losses.total,
+        "train_losses.stage2.ce_loss": losses.parts["cls"],
+        "train_losses.stage2.ril_loss": losses.parts["independence"],
+        "loss_extra.ril_feature_centers_after": detector.independence.centers,
+    }
+
+
+@extras("lrl")
+def lrl_extras(golden: Golden) -> dict[str, torch.Tensor]:
+    """High frequencies that do not belong to the picture."""
+    n, _, *size = golden["input_shape"]
+    return {"idct": rule_input((n, 1, *size), "idct", golden["salt"])}
+
+
+@figures("lrl")
+def lrl(detector: Detector, golden: Golden) -> dict[str, Any]:
+    """With a rectangular mask."""
+    image = image_of(golden)
+    outputs = detector.outputs(image, **lrl_extras(golden))
+    losses = detector.objective(outputs, batch_of(image, mask=rectangle()))
+    return {
+        "train_losses.overall": losses.total,
+        "train_losses.ce_loss": losses.parts["cls"],
+        "train_losses.seg_loss": losses.parts["mask"],
+        "train_losses.sim_loss": losses.parts["similarity"],
     }
