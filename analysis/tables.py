@@ -117,10 +117,12 @@ def write_tables(rows: Sequence[Row], folder: Path) -> None:
 
 
 def report_tables(folder: Path) -> str:
-    """Write the tables of one run into its folder; the Markdown to print."""
-    rows = cross_table(collect([folder]))
+    """Write the tables of one run into its folder; the Markdown to print, with what the run notes about its figures."""
+    results = collect([folder])
+    rows = cross_table(results)
     write_tables(rows, folder)
-    return markdown(rows)
+    notes = dict.fromkeys(note for result in results for note in result.notes)
+    return "\n".join([markdown(rows), *(f"note: {note}" for note in notes)])
 
 
 def _long(row: Row, name: str, figure: dict[str, Any]) -> dict[str, Any]:
