@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.manifest import Manifest
-from preprocessing.sidecar import Sidecar, read_all
-from preprocessing.store import rgb_root
+from preprocessing.sidecar import Sidecar, find_faces, read_all
 from preprocessing.summary import coverage, problems, table
 from training.core.cli import add_debug, run_entry
-from training.core.errors import ManifestError, did_you_mean
+from training.core.errors import ManifestError
 from training.core.paths import DATASETS, MANIFESTS, shown
 
 
@@ -34,19 +33,6 @@ def main(argv: list[str]) -> None:
         manifest.write(path)
         print(table(manifest.facts["coverage"]))
         print(f"{len(sidecars)} videos, {len(problems(sidecars))} with something amiss; {shown(path)}")
-
-
-def find_faces(datasets: Path, dataset: str) -> Path:
-    """The face folder of ``dataset``.
-
-    Raises:
-        ManifestError: there is none; names the nearest one.
-    """
-    root = rgb_root(datasets, dataset)
-    if not (root / "videos").is_dir():
-        there = [p.name for p in root.parent.iterdir() if (p / "videos").is_dir()] if root.parent.is_dir() else []
-        raise ManifestError(f"no faces of '{dataset}' in {shown(root.parent)}; {did_you_mean(dataset, there)}")
-    return root
 
 
 def build(dataset: str, sidecars: list[Sidecar]) -> Manifest:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.manifest import Frame, Video, entry_from_json, entry_to_json
-from training.core.errors import ManifestError
+from preprocessing.store import rgb_root
+from training.core.errors import ManifestError, did_you_mean
 from training.core.paths import atomic, shown
 
 KINDS = ("frames", "masks", "landmarks")
@@ -33,6 +34,19 @@ class Sidecar:
     """Of the libraries that cut the faces. Recorded only: a newer one is no reason to do all again."""
     failed: bool = False
     """Nothing could be had from the video; its note says why."""
+
+
+def find_faces(datasets: Path, dataset: str) -> Path:
+    """The face folder of ``dataset``.
+
+    Raises:
+        ManifestError: there is none; names the nearest one.
+    """
+    root = rgb_root(datasets, dataset)
+    if not (root / "videos").is_dir():
+        there = [p.name for p in root.parent.iterdir() if (p / "videos").is_dir()] if root.parent.is_dir() else []
+        raise ManifestError(f"no faces of '{dataset}' in {shown(root.parent)}; {did_you_mean(dataset, there)}")
+    return root
 
 
 def sidecar_path(root: Path, video: str) -> Path:

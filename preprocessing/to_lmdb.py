@@ -15,8 +15,7 @@ from pathlib import Path
 import lmdb
 from tqdm import tqdm
 
-from preprocessing.rearrange import find_faces
-from preprocessing.sidecar import read_all
+from preprocessing.sidecar import find_faces, read_all
 from preprocessing.store import lmdb_key, lmdb_root
 from training.core.cli import add_debug, run_entry
 from training.core.errors import ConfigError, DataError
