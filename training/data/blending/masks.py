@@ -9,10 +9,14 @@ from training.data.blending.hulls import POINTS, REFERENCE_SIDE, SELF_BLENDING_K
 from training.data.blending.warps import grid_warp, random_shift, shifted
 
 
+def mix(source: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """``mask * source + (1 - mask) * target``, float32; pictures (H, W, 3) uint8, mask (H, W) in [0, 1]."""
+    return target + mask.astype(np.float32)[..., None] * (source.astype(np.float32) - target)
+
+
 def blend(source: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """``mask * source + (1 - mask) * target``; pictures (H, W, 3) uint8, mask (H, W) float32 in [0, 1]."""
-    share = mask[..., None]
-    return np.rint(target + share * (source.astype(np.float32) - target)).astype(np.uint8)
+    """:func:`mix` as uint8; rounded, because cutting decimals off would darken what was blended."""
+    return np.rint(mix(source, target, mask)).astype(np.uint8)
 
 
 def xray(mask: np.ndarray) -> np.ndarray:
@@ -78,20 +82,23 @@ def misplaced_hull(points: np.ndarray, side: int, rng: np.random.Generator) -> t
 def feathered(mask: np.ndarray, share: float = 0.2) -> np.ndarray:
     """Weights that rise from 0 at the border of the mask's convex hull to 1 within ``share`` of its longer side.
 
-    Args:
-        mask: (H, W), its support is what counts.
-        share: of the longer side of the support's bounding box.
-
     Returns:
-        (H, W) float32 in [0, 1], all 0 for an empty mask.
+        ``(H, W)`` float32 in [0, 1], all 0 for an empty mask; only where ``mask (H, W)`` is not 0 counts.
     """
+    weights = np.zeros(mask.shape, np.float32)
     support = cv2.findNonZero((mask > 0).astype(np.uint8))
     if support is None:
-        return np.zeros(mask.shape, np.float32)
-    inside = np.zeros(mask.shape, np.uint8)
-    cv2.fillConvexPoly(inside, cv2.convexHull(support), 1)
-    reach = share * max(cv2.boundingRect(support)[2:])
-    return np.minimum(cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) / reach, 1)
+        return weights
+    corners = cv2.convexHull(support)[:, 0].astype(np.float32)
+    (left, top), (right, bottom) = corners.min(0).astype(int), corners.max(0).astype(int)
+    y, x = np.mgrid[top : bottom + 1, left : right + 1].astype(np.float32)
+    depth = np.full(x.shape, np.inf, np.float32)
+    for here, there in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        along = (there - here) / max(np.linalg.norm(there - here), 1e-6)
+        depth = np.minimum(depth, (y - here[1]) * along[0] - (x - here[0]) * along[1])
+    reach = max(share * max(right - left, bottom - top), 1e-6)
+    weights[top : bottom + 1, left : right + 1] = (depth / reach).clip(0, 1)
+    return weights
 
 
 def _normalized(mask: np.ndarray) -> np.ndarray:

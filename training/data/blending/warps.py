@@ -56,15 +56,15 @@ def piecewise_affine(
     Returns:
         The warped picture ``(side, side, 3)``, black outside the triangles, and their mask, uint8, 0 or 1.
     """
-    triangles = Delaunay(target).simplices
-    number = np.zeros((side, side), np.int32)  # of the triangle that a pixel lies in, 0 outside
-    maps = np.zeros((len(triangles) + 1, 2, 3), np.float32)
-    for i, corners in enumerate(triangles, start=1):
-        cv2.fillConvexPoly(number, np.rint(target[corners]).astype(np.int32), i)
-        maps[i] = cv2.getAffineTransform(target[corners].astype(np.float32), source[corners].astype(np.float32))
+    mesh = Delaunay(target)
     y, x = np.mgrid[:side, :side].astype(np.float32)
-    from_x, from_y = (maps[:, i, 0][number] * x + maps[:, i, 1][number] * y + maps[:, i, 2][number] for i in (0, 1))
-    inside = (number > 0).astype(np.uint8)
+    triangle = mesh.find_simplex(np.stack([x, y], -1))  # -1 outside
+    corners = (points.astype(np.float32)[mesh.simplices] for points in (target, source))
+    maps = np.stack([cv2.getAffineTransform(t, s) for t, s in zip(*corners, strict=True)]).astype(np.float32)
+    from_x, from_y = (
+        maps[:, i, 0][triangle] * x + maps[:, i, 1][triangle] * y + maps[:, i, 2][triangle] for i in (0, 1)
+    )
+    inside = (triangle >= 0).astype(np.uint8)
     warped = cv2.remap(picture, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     return warped * inside[..., None], inside
 
@@ -77,10 +77,9 @@ def shifted(
     return cv2.warpAffine(picture, matrix, size, flags=interpolation, borderMode=cv2.BORDER_REFLECT_101)
 
 
-def put_back(picture: np.ndarray, matrix: np.ndarray, beyond: int = cv2.BORDER_REPLICATE) -> np.ndarray:
-    """What :func:`shifted` moved by ``matrix``, where it was before; ``beyond`` says how its borders go on."""
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(picture, matrix, picture.shape[1::-1], flags=flags, borderMode=beyond)
+def put_back(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """What :func:`shifted` moved by ``matrix``, where it was before, else 0; nearest pixels, so masks stay hard."""
+    return cv2.warpAffine(picture, matrix, picture.shape[1::-1], flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
 
 
 def random_shift(side: int, rng: np.random.Generator) -> np.ndarray:

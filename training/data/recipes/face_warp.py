@@ -29,7 +29,7 @@ class FaceWarp(MadeFakes):
         matrix = inner_square(points, side)
         aligned = coarser(shifted(face, matrix), rng.choice(SCALES))
         region = random_region(move(points, matrix), side, rng)
-        mask = put_back((region > 0).astype(np.float32), matrix, cv2.BORDER_CONSTANT)
+        mask = put_back((region > 0).astype(np.float32), matrix)
         return Made(face, blend(put_back(aligned, matrix), face, mask), mask)
 
 
