@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from preprocessing.faces.video import frame_indices
 from tests.golden.compare import Result
 from tests.golden.registry import Golden, case
+from training.data.select import SAMPLING
 
 
 @case("prep/sampling")
 def sampling(golden: Golden) -> Iterator[Result]:
-    """The distinct indices of 32 evenly spaced frames, for many lengths."""
+    """The distinct indices of 32 evenly spaced frames, for many lengths; the loader's first ones, by our switch."""
     for total, expected in golden["preprocess_indices"].items():
         ours = frame_indices(int(total), 32, "even")
         yield Result(f"preprocess_indices.{total}", ours == expected["distinct"], f"takes {ours}")
-    for entry in ("loader_frame_mode", "loader_clip_mode"):
-        reason = "the reference's loader takes the first frames of a video, ours spreads them evenly"
-        yield Result(entry, None, reason)
+    for situation, expected in golden["loader_frame_mode"].items():
+        available, count = (int(part.partition("=")[2]) for part in situation.split(","))
+        taken = SAMPLING["first"](list(range(available)), count)
+        ours = dict.fromkeys(("train", "test"), f"{taken[0]}..{taken[-1]}") | {"count": len(taken)}
+        yield Result(f"loader_frame_mode.{situation}", ours == expected, f"takes {ours}")
+    yield Result("loader_clip_mode", None, "ours draws one clip per video")
