@@ -1,7 +1,7 @@
 """HRNet that draws the border along which a face was blended into another picture, and judges by that drawing.
 
 Source: Li et al., Face X-ray for more general face forgery detection (CVPR 2020), section 3.
-Loss: ``L = CE + weight * mean (xray - mask)^2``.
+Loss: ``L = CE + weight * mean (drawing - xray)^2``.
 Deviations: the map is regressed and judged by a small network, as the published weights have it; the paper takes the
 cross-entropy (weight 100) of a sigmoid map and one linear layer.
 """
@@ -59,15 +59,23 @@ class FaceXray(Classifier):
         return {"logits": self.head(feature), "feature": feature, "embedding": feature, "mask_pred": xray}
 
     def loss(self, batch: Batch) -> Losses:
-        """Label and drawing; ``batch.mask`` holds the true X-ray, zero for reals."""
+        """Label and drawing of the blending mask's X-ray, which is empty for reals."""
         if batch.mask is None:
-            raise ContractError("facexray learns from X-rays: data.recipe: face_xray")
-        outputs = self.outputs(batch.image)
+            raise ContractError("facexray learns from blending masks: data.recipe: face_xray")
+        return self.objective(self.outputs(batch.image), batch.label, xray(batch.mask))
+
+    def objective(self, outputs: dict[str, Tensor], label: Tensor, true: Tensor) -> Losses:
+        """The loss of ``outputs`` given the true X-rays ``(N, 1, H, W)``."""
         parts = {
-            "cls": F.cross_entropy(outputs["logits"], batch.label),
-            "mask": F.mse_loss(outputs["mask_pred"], batch.mask),
+            "cls": F.cross_entropy(outputs["logits"], label),
+            "mask": F.mse_loss(outputs["mask_pred"], true),
         }
         return Losses(parts["cls"] + self.weight * parts["mask"], parts)
+
+
+def xray(mask: Tensor) -> Tensor:
+    """The border of soft masks: 1 where both pictures count alike, 0 where one counts alone (eq. 2)."""
+    return 4 * mask * (1 - mask)
 
 
 def _dense(dim: int, out: int) -> list[nn.Module]:

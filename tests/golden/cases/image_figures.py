@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from tests.golden.fill import rule_input
 from tests.golden.networks import batch_of
 from tests.golden.registry import Golden, extras, figures
-from training.detectors.base import Detector
+from training.detectors.base import Detector, Progress
 from training.detectors.pcl_xception import consistency_target
 from training.detectors.recce import correlation
 
@@ -86,8 +86,8 @@ def pcl_xception(detector: Detector, golden: Golden) -> dict[str, Any]:
 
 @figures("facexray")
 def facexray(detector: Detector, golden: Golden) -> dict[str, Any]:
-    """With the mask, and its label part alone."""
-    losses = detector.loss(batch_of(image_of(golden), mask=rectangle()))
+    """With the mask as X-ray, and its label part alone."""
+    losses = detector.objective(detector.outputs(image_of(golden)), LABEL, rectangle())
     return {
         "train_losses.with_mask.overall": losses.total,
         "train_losses.with_mask.mask": losses.parts["mask"],
@@ -127,4 +127,35 @@ def lrl(detector: Detector, golden: Golden) -> dict[str, Any]:
         "train_losses.ce_loss": losses.parts["cls"],
         "train_losses.seg_loss": losses.parts["mask"],
         "train_losses.sim_loss": losses.parts["similarity"],
+    }
+
+
+@figures("uia_vit")
+def uia_vit(detector: Detector, golden: Golden) -> dict[str, Any]:
+    """Patches of the two samples gathered, the Gaussians fitted, then a training pass."""
+    image = image_of(golden)
+    with torch.no_grad():
+        detector.gather(detector.outputs(image)["feature"], LABEL)
+    detector.on_epoch_end(Progress(0, 1))
+    detector.train()
+    detector.trust.fill_(golden["loss_extra"]["step"])
+    outputs = detector.outputs(image)
+    losses = detector.loss(batch_of(image))
+    flat = outputs["feature"].flatten(1, 2)[1]
+    margin = detector.real.distance(flat) - detector.fake.distance(flat)
+    return {
+        "train_losses.overall": losses.total,
+        "train_losses.ce_loss": losses.parts["cls"],
+        "train_losses.pcl_loss": losses.parts["consistency"],
+        "train_losses.c1": detector.c_real,
+        "train_losses.c2": detector.c_fake,
+        "train_losses.c3": detector.c_cross,
+        "loss_extra.cls_train": outputs["logits"],
+        "loss_extra.attention_map_real": outputs["attention_map"][:1],
+        "loss_extra.attention_map_fake": outputs["attention_map"][1:],
+        "loss_extra.real_feature_mean": detector.real.mean,
+        "loss_extra.real_inv_cov": detector.real.precision,
+        "loss_extra.fake_inv_cov": detector.fake.precision,
+        "loss_extra.fake_patches_gt0": (margin > 0).sum(),
+        "loss_extra.min_abs_margin": margin.abs().min(),
     }

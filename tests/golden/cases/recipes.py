@@ -13,7 +13,7 @@ from tests.golden.fill import rng
 from tests.golden.registry import Golden, case
 from training.data.blending.color import match_color
 from training.data.blending.hulls import hull
-from training.data.blending.masks import blend, feathered, mix, xray
+from training.data.blending.masks import blend, feathered, mix
 from training.data.blending.regions import REGIONS, region
 from training.data.blending.warps import (
     five_points,
@@ -24,6 +24,7 @@ from training.data.blending.warps import (
     shifted,
     similarity,
 )
+from training.detectors.facexray import xray
 from training.networks.local_relation import HighPass
 
 SIDE = 256
@@ -74,7 +75,7 @@ def _hulls(facts: Golden, points: np.ndarray) -> Iterator[Result]:
 def _blending(facts: Golden, points: np.ndarray, back: np.ndarray, front: np.ndarray) -> Iterator[Result]:
     """The reference cuts decimals off where ours rounds, so that mixtures are compared before."""
     inner = hull("inner", points, SIDE)
-    soft = cv2.GaussianBlur(255 * inner, (3, 3), 0) / 255
+    soft = torch.from_numpy(cv2.GaussianBlur(255 * inner, (3, 3), 0)) / 255
     matched = match_color(front, back, inner)
     ours = {
         "bi_boundary_inner-hull": xray(soft),

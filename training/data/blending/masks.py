@@ -1,4 +1,4 @@
-"""Soft masks, blending by them, and the border they leave."""
+"""Soft masks, and blending by them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,6 @@ def mix(source: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def blend(source: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """:func:`mix` as uint8; rounded, because cutting decimals off would darken what was blended."""
     return np.rint(mix(source, target, mask)).astype(np.uint8)
-
-
-def xray(mask: np.ndarray) -> np.ndarray:
-    """The border of a soft mask, ``4 m (1 - m)``: 1 where both pictures count alike (Face X-ray, eq. 2)."""
-    return 4 * mask * (1 - mask)
 
 
 def odd(low: int, high: int, rng: np.random.Generator) -> int:
