@@ -19,6 +19,7 @@ class AugmentConfig:
     rotate_degrees: float = 10.0
     blur: float = 0.5
     blur_kernel: tuple[int, int] = (3, 7)
+    blur_sigma: tuple[float, float] | None = None
     color: float = 0.5
     brightness: float = 0.1
     contrast: float = 0.1

@@ -103,9 +103,7 @@ def to_tensor(picture: np.ndarray) -> Tensor:
 def degrade(picture: np.ndarray, augment: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
     """Blur, change of color and JPEG compression, each with its chance; ``(H, W, 3)`` uint8 in and out."""
     if rng.random() < augment.blur:
-        low, high = augment.blur_kernel
-        kernel = int(rng.integers(low // 2, high // 2 + 1)) * 2 + 1
-        picture = cv2.GaussianBlur(picture, (kernel, kernel), 0)
+        picture = _blur(picture, augment, rng)
     if rng.random() < augment.color:
         picture = _contrast(picture, augment, rng) if rng.random() < 0.5 else _hue(picture, augment, rng)
     if rng.random() < augment.jpeg:
@@ -118,6 +116,15 @@ def jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
     """``picture`` after JPEG compression at ``quality`` (1-100)."""
     _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def _blur(picture: np.ndarray, augment: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
+    if augment.blur_sigma:
+        sigma = max(rng.uniform(*augment.blur_sigma), 1e-3)  # OpenCV takes 0 for "choose one"
+        return cv2.GaussianBlur(picture, (0, 0), sigma)
+    low, high = augment.blur_kernel
+    kernel = int(rng.integers(low // 2, high // 2 + 1)) * 2 + 1
+    return cv2.GaussianBlur(picture, (kernel, kernel), 0)
 
 
 def _contrast(picture: np.ndarray, augment: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
