@@ -19,7 +19,10 @@ MAY_IMPORT = {
     "training.networks": CORE | {"training.networks"},
     "training.losses": CORE | {"training.losses", "training.networks"},
     "training.data": CORE | STORES | {"training.data", "training.networks"},
-    "training.detectors": CORE | BASE | {"training.networks", "training.losses", "training.detectors._"},
+    "training.data.blending": {"training.data.blending"},
+    "training.detectors": CORE
+    | BASE
+    | {"training.networks", "training.losses", "training.data.blending", "training.detectors._"},
     "training.engine": CORE | STORES | BASE | {f"training.{p}" for p in ("engine", "data", "metrics", "networks")},
     "training": set(PACKAGES),
     "preprocessing": {"preprocessing", "training.core"},

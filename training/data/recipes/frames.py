@@ -7,6 +7,7 @@ import numpy as np
 from training.core.registry import RECIPES
 from training.core.types import Sample
 from training.data.recipe import Corpus, Recipe, Wanted
+from training.data.recognition import Recognition
 
 
 @RECIPES.register("frames")
@@ -18,15 +19,28 @@ class Frames(Recipe):
         view: give a second augmentation of each frame.
         mask: give the manipulation mask, empty for reals.
         landmarks: give the landmarks.
+        identity: give what dlib's face-recognition network says of each face; needs landmarks.
     """
 
-    def __init__(self, corpus: Corpus, view: bool = False, mask: bool = False, landmarks: bool = False) -> None:
+    def __init__(
+        self,
+        corpus: Corpus,
+        view: bool = False,
+        mask: bool = False,
+        landmarks: bool = False,
+        identity: bool = False,
+    ) -> None:
         super().__init__(corpus)
         self.wanted = Wanted(view, mask, landmarks)
+        self.recognition = Recognition() if identity else None
 
     def __len__(self) -> int:
         return len(self.records)
 
     def draw(self, index: int, rng: np.random.Generator) -> list[Sample]:
         """The frame ``index``."""
-        return [self.full_sample(self.records[index], rng, self.wanted)]
+        record = self.records[index]
+        sample = self.full_sample(record, rng, self.wanted)
+        if self.recognition:
+            sample.face_embedding = self.recognition.of(record, self.corpus.faces.of(record))
+        return [sample]
