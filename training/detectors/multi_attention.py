@@ -89,8 +89,7 @@ class MultiAttention(Classifier):
         maps = self.maps(deep)
         textures, coarse = self.textures(shallow, maps.shape[-2:])
         local = F.normalize(attention_pool(textures, maps), dim=2).flatten(1)
-        total = maps.sum(1, keepdim=True)
-        overall = attention_pool(feature, total / total.sum((2, 3), keepdim=True).clamp_min(1e-6)).flatten(1)
+        overall = attention_pool(feature, maps.sum(1, keepdim=True), mean=True).flatten(1)
         embedding = torch.cat([self.local(self.dropout(local)), self.overall(overall)], 1)
         logits = self.head(embedding)
         return {

@@ -50,10 +50,15 @@ class Textures(nn.Module):
         return self.last(found), coarse
 
 
-def attention_pool(x: Tensor, maps: Tensor) -> Tensor:
-    """``(N, M, C)``: features ``(N, C, h, w)`` summed under each of ``maps`` (N, M, ., .), which grow to their size."""
+def attention_pool(x: Tensor, maps: Tensor, mean: bool = False) -> Tensor:
+    """``(N, M, C)``: features ``(N, C, h, w)`` summed under each of ``maps`` (N, M, ., .), which grow to their size.
+
+    ``mean``: divided by the map's own sum.
+    """
     if maps.shape[-2:] != x.shape[-2:]:
         maps = F.interpolate(maps, x.shape[-2:], mode="bilinear", align_corners=True)
+    if mean:
+        maps = maps / maps.sum((2, 3), keepdim=True).clamp_min(1e-6)
     return torch.einsum("nmhw,nchw->nmc", maps, x)
 
 

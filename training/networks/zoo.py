@@ -53,6 +53,12 @@ def _timm(model: str, hub: str, patch: int, mean: Color = HALF, std: Color = HAL
     return Entry("timm_vit:TimmVit", f"timm_vit:{hub}", mean, std, 224, {"model": model, "resolution": 224}, tiny)
 
 
+def _video(network: str, frames: int, patch: int, mean: Color = HALF, std: Color = HALF) -> Entry:
+    sizes = {"resolution": 224, "frames": frames, "patch": patch, "width": 768, "layers": 12, "heads": 12}
+    tiny = {"resolution": 32, "patch": 8, "width": 32, "layers": 2, "heads": 2}
+    return Entry(f"video_vit:{network}", None, mean, std, 224, sizes, tiny)
+
+
 BACKBONES: dict[str, Entry] = {
     "clip_vit_l14": _clip("clip:hub_l14", patch=14, width=1024, layers=24, heads=16),
     "clip_vit_b16": _clip("clip:hub_b16", patch=16, width=768, layers=12, heads=12),
@@ -62,6 +68,27 @@ BACKBONES: dict[str, Entry] = {
     "siglip2_vit_b16": _timm("vit_base_patch16_siglip_224", "siglip2", 16),
     "i3d_r50": Entry("i3d:I3D", None, IMAGENET_MEAN, IMAGENET_STD, 224, tiny={"width": 4, "resolution": 64}),
     "ftcn": Entry("ftcn:Ftcn", None, HALF, HALF, 224, tiny={"width": 4, "heads": 4, "resolution": 64}),
+    "timesformer_b16": _video("TimeSformer", 8, 16, (0.45, 0.45, 0.45), (0.225, 0.225, 0.225)),
+    "videomae_b16": _video("VideoMae", 16, 16),
+    "xclip_b32": _video("XClip", 8, 32, IMAGENET_MEAN, IMAGENET_STD),
+    "xclip_b16": _video("XClip", 8, 16, IMAGENET_MEAN, IMAGENET_STD),
+    "tall_swin_b": Entry(
+        "tall:Tall",
+        "tall:hub",
+        IMAGENET_MEAN,
+        IMAGENET_STD,
+        224,
+        tiny={"resolution": 64, "width": 16, "layers": (1, 1, 1, 1), "heads": (1, 2, 2, 4), "window": 4},
+    ),
+    "sta_clip_l14": Entry(
+        "sta:Sta",
+        "clip:hub_l14",
+        CLIP_MEAN,
+        CLIP_STD,
+        224,
+        {"resolution": 224, "frames": 8, "patch": 14, "width": 1024, "layers": 14, "heads": 16},
+        {"resolution": 32, "patch": 8, "width": 32, "layers": 2, "heads": 2},
+    ),
     "xception": Entry(
         "xception:Xception",
         "xception:imagenet",
@@ -69,6 +96,14 @@ BACKBONES: dict[str, Entry] = {
     ),
     "efficientnet_b4": Entry(
         "efficientnet:EfficientNetB4", "efficientnet:imagenet_b4", tiny={"width": 0.1, "resolution": 128}
+    ),
+    "arcface_r50": Entry("identity:ArcFace", tiny={"layers": (1, 1, 1, 1), "width": 4, "dim": 16}),
+    "dlib_face": Entry("identity:DlibFace", "identity:nothing"),
+    "vit_b16": Entry(
+        "vision_transformer:Vit",
+        "vision_transformer:imagenet_b16",
+        resolution=224,
+        tiny={"resolution": 56, "patch": 8, "width": 24, "layers": 4, "heads": 3},
     ),
     "vgg19": Entry(
         "convolutional:VggStart", "convolutional:vgg19_imagenet", tiny={"widths": (4, 8, 8), "resolution": 64}

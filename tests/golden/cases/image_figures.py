@@ -159,3 +159,15 @@ def uia_vit(detector: Detector, golden: Golden) -> dict[str, Any]:
         "loss_extra.fake_patches_gt0": (margin > 0).sum(),
         "loss_extra.min_abs_margin": margin.abs().min(),
     }
+
+
+@figures("iid")
+def iid(detector: Detector, golden: Golden) -> dict[str, Any]:
+    """Persons 3 and 7."""
+    losses = detector.loss(batch_of(image_of(golden), person=torch.tensor([3, 7])))
+    return {
+        "train_losses.overall": losses.total,
+        "train_losses.loss_bce": losses.parts["cls"],
+        "train_losses.loss_iie": losses.parts["implicit"],
+        "train_losses.loss_eic": losses.parts["explicit"],
+    }
