@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from training.core.config import Layers, Spec
 from training.core.errors import ConfigError
-from training.core.paths import DATASETS, ROOT, WEIGHTS
+from training.core.paths import DATASETS, ROOT, WEIGHTS, processors
 
 CONFIG = ROOT / "preprocessing" / "config.yaml"
 _PATHS = ("root", "output", "landmarks")
@@ -39,9 +38,7 @@ class Settings:
     @property
     def processes(self) -> int:
         """How many worker processes to start; 0 for none."""
-        if self.workers is not None:
-            return self.workers
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return processors() if self.workers is None else self.workers
 
 
 def load(file: Path, flags: dict[str, Any]) -> Settings:

@@ -14,16 +14,19 @@ import torch
 from preprocessing.manifest import Record
 from training.core.config import Layers, Spec, instantiate
 from training.core.errors import ConfigError, did_you_mean
-from training.core.paths import CONFIG
+from training.core.paths import CONFIG, processors
 from training.core.registry import DETECTORS, RECIPES
 from training.core.schema import Config
 from training.data.recipe import Batches, Corpus, Recipe
-from training.data.select import Faces
+from training.data.select import Faces, FaceSource
 from training.data.transforms import Transform
 from training.detectors.base import Detector
 from training.engine import distributed
 from training.engine.prepare import Prepare
 from training.networks import zoo
+
+MOST_WORKERS = 8
+"""Loader processes that ``data.workers: null`` starts at most."""
 
 
 def find_yaml(given: str, folder: str) -> Path:
@@ -91,13 +94,22 @@ def build(cfg: Config, classes: list[str], persons: list[str]) -> Detector:
 
 
 def batches_of(
-    cfg: Config, records: list[Record], classes: list[str], persons: list[str], device: torch.device, train: bool
+    cfg: Config,
+    records: list[Record],
+    classes: list[str],
+    persons: list[str],
+    device: torch.device,
+    train: bool,
+    faces: FaceSource | None = None,
 ) -> Batches:
     """Batches of training draws (the configured recipe, augmented) or of test draws (each frame or clip once)."""
+    workers = cfg.data.workers
+    if workers is None:
+        workers = min(MOST_WORKERS, processors())
     return Batches(
-        recipe_of(cfg, records, classes, persons, train),
+        recipe_of(cfg, records, classes, persons, train, faces),
         cfg.data.batch_size if train else cfg.data.batch_size_test,
-        cfg.data.workers,
+        workers,
         train,
         distributed.rank(),
         distributed.world(),
@@ -105,8 +117,17 @@ def batches_of(
     )
 
 
-def recipe_of(cfg: Config, records: list[Record], classes: list[str], persons: list[str], train: bool) -> Recipe:
+def recipe_of(
+    cfg: Config,
+    records: list[Record],
+    classes: list[str],
+    persons: list[str],
+    train: bool,
+    faces: FaceSource | None = None,
+) -> Recipe:
     """The configured recipe over ``records``, augmented; or the one that draws its test samples.
+
+    ``faces`` holds the pictures; by default the stores of ``data.root``.
 
     Raises:
         ConfigError: the detector learns from another one.
@@ -119,7 +140,7 @@ def recipe_of(cfg: Config, records: list[Record], classes: list[str], persons: l
         asked = Spec(name=kind.at_test)
     augment = cfg.data.augment if train and cfg.data.augment.enabled else None
     transform = Transform(network_input(cfg).resolution, augment)
-    corpus = Corpus(records, Faces(cfg.data), transform, cfg.seed, classes, persons)
+    corpus = Corpus(records, faces or Faces(cfg.data), transform, cfg.seed, classes, persons)
     return instantiate(RECIPES.get(asked.name), asked.params, {"corpus": corpus}, asked.at)
 
 

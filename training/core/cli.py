@@ -20,8 +20,13 @@ def run_entry(main: Callable[[list[str]], int | None]) -> None:
     except BenchError as error:
         if "--debug" in argv:
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {error}" if error.exit_code else str(error), file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if "--debug" in argv or error.filename is None:
+            raise
+        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)

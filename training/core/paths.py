@@ -1,4 +1,4 @@
-"""Where things lie in a checkout, so that every entry works from any folder."""
+"""Where things lie in a checkout, so that every entry works from any folder; and how much machine there is."""
 
 from __future__ import annotations
 
@@ -35,3 +35,8 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -51,7 +51,7 @@ class DataConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     batch_size: int = 32
     batch_size_test: int = 64
-    workers: int = 4
+    workers: int | None = None
 
 
 @dataclass(kw_only=True)

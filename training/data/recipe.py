@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from preprocessing.manifest import Record
 from training.core.errors import DataError
 from training.core.types import UNKNOWN, Batch, Identity, Sample, collate
-from training.data.select import Faces
+from training.data.select import FaceSource
 from training.data.transforms import Transform
 
 
@@ -25,7 +25,7 @@ class Corpus:
     """What a recipe draws from: the records, their pictures, and how these become tensors."""
 
     records: list[Record]
-    faces: Faces
+    faces: FaceSource
     transform: Transform
     seed: int = 0
     classes: list[str] = field(default_factory=list)

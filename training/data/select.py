@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from preprocessing import dfb
 from preprocessing.manifest import REAL, Frame, Manifest, Record, Video, faces_of
@@ -14,6 +14,14 @@ from preprocessing.store import FrameStore, open_store
 from training.core.errors import ManifestError
 from training.core.paths import ROOT
 from training.core.schema import DataConfig
+
+
+class FaceSource(Protocol):
+    """Something that holds the pictures of records."""
+
+    def of(self, record: Record) -> FrameStore:
+        """The store that holds ``record``."""
+        ...
 
 
 class Faces:

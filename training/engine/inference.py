@@ -38,23 +38,23 @@ def score(
     records: list[Record],
     classes: list[str],
     precision: torch.dtype | None = None,
-    title: str = "scoring",
+    title: str | None = "scoring",
     keep_features: bool = False,
 ) -> Scored:
-    """Predict every batch; all processes get the rows of all.
+    """Predict every batch, behind a progress bar if it has a ``title``; all processes get the rows of all.
 
     Raises:
         ContractError: the detector's prediction breaks its contract.
         DataError: not one frame could be read.
     """
-    who = type(detector).__name__
+    who, quiet = type(detector).__name__, title is None or distributed.rank() != 0
     detector.eval()
     identities: list[Identity] = []
     probs: list[Tensor] = []
     logits: list[Tensor] = []
     features: list[Tensor] = []
     unreadable: list[str] = []
-    for drawn in tqdm(batches, desc=title, unit="batch", leave=False, disable=distributed.rank() != 0):
+    for drawn in tqdm(batches, desc=title, unit="batch", leave=False, disable=quiet):
         unreadable += drawn.unreadable
         if drawn.batch is None:
             continue

@@ -13,6 +13,7 @@ from open_clip.transformer import QuickGELU, VisionTransformer
 from torch import Tensor
 
 from training.core.errors import WeightsError
+from training.networks.names import translate
 
 HF_NAMES = {
     "embeddings.class_embedding": "class_embedding",
@@ -83,8 +84,7 @@ def from_hf(state: Mapping[str, Tensor], prefix: str = "") -> dict[str, Tensor]:
         name = key.removeprefix(prefix)
         if key.startswith(NOT_VISION) or name == "embeddings.position_ids":
             continue
-        for old, new in HF_NAMES.items():
-            name = name.replace(old, new)
+        name = translate(name, HF_NAMES)
         if part := re.fullmatch(r"(.*attn\.)([qkv])_proj\.(weight|bias)", name):
             attention[f"{part[1]}in_proj_{part[3]}"][part[2]] = value
         else:

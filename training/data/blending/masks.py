@@ -25,7 +25,7 @@ def odd(low: int, high: int, rng: np.random.Generator) -> int:
 
 
 def softened(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A hull mask (H, W), 0 to 1, as float32 that falls off inside its own border, more or less far.
+    """A hull mask (H, W), 0 to 1, as float32 that falls off around a border somewhat inside its own, more or less far.
 
     Source: Shiohara & Yamasaki, CVPR 2022, section 3.1: two Gaussian filters; between them what is not wholly inside
     is cut away. The mask passes through a random coarser size, which varies the filters' reach.

@@ -1,0 +1,92 @@
+"""Score pictures and videos: ``python training/predict.py --weights_path RUN/best.safetensors FILE_OR_FOLDER ...``.
+
+Writes predictions.json and a timeline picture per file. A high score is evidence, not proof.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from training.core.cli import add_debug, run_entry
+
+if TYPE_CHECKING:
+    from training.prediction import FileVerdict
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(
+        prog="predict.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    p.add_argument("files", nargs="+", type=Path, metavar="FILE_OR_FOLDER", help="pictures, videos, folders of them")
+    p.add_argument("--weights_path", metavar="FILE", help="a checkpoint of Assay's or of a method's authors")
+    p.add_argument("--detector_path", metavar="YAML", help="the method; needed for published checkpoints only")
+    p.add_argument("--frames", type=int, default=32, metavar="N", help="frames per video, evenly spread; 0: all (32)")
+    p.add_argument("--output", type=Path, metavar="FOLDER", help="where results go (default: predictions/<time>)")
+    p.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N")
+    p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="any other key")
+    add_debug(p)
+    return p
+
+
+def main(argv: list[str]) -> int:
+    """Parse, load, judge every file, write; 1 when a file could not be read."""
+    args = parser().parse_args(argv)
+    # Only now: importing torch takes seconds that --help should not cost.
+    from tqdm import tqdm
+
+    from training.assembly import Asked
+    from training.core.errors import ConfigError
+    from training.core.paths import shown
+    from training.engine.prepare import pick_device
+    from training.loading import load_trained
+    from training.prediction import Cutter, find_files, judge
+
+    if args.weights_path is None:
+        raise ConfigError("--weights_path is missing: the checkpoint to predict with")
+    files = find_files(args.files)
+    flags = {"--device": {"device": args.device}} if args.device else {}
+    trained = load_trained(Path(args.weights_path), args.detector_path, Asked(None, flags, args.overrides))
+    device = pick_device(trained.cfg.device)
+    trained.detector.to(device)
+    cutter = Cutter.like(next(iter(trained.card.facts.values()), {}))
+    output = args.output or Path("predictions") / time.strftime("%Y-%m-%d_%H-%M-%S")
+    verdicts = []
+    for file in tqdm(files, unit="file", disable=len(files) == 1):
+        verdicts.append(judge(file, trained, cutter, args.frames, device))
+        _write(output, verdicts, trained.card.notes, args.weights_path)
+    print(_table(verdicts))
+    print(f"results: {shown(output)}")
+    return 1 if any(verdict.failed for verdict in verdicts) else 0
+
+
+def _write(output: Path, verdicts: list[FileVerdict], notes: list[str], weights: str) -> None:
+    """The newest file's timeline, and all verdicts so far: an interrupted run keeps what it has."""
+    from analysis.figures.timeline import FaceCurve, timeline
+    from training.engine.results import write_json
+
+    newest = verdicts[-1]
+    tree: dict[str, Any] = {"weights": weights, "notes": notes, "files": [v.as_json() for v in verdicts]}
+    write_json(output / "predictions.json", tree)
+    if newest.faces:
+        curves = []
+        for number, face in enumerate(newest.faces, start=1):
+            crops = {cut.index: cut.crop for cut in face.track.cuts}
+            curves.append(FaceCurve(f"face {number}", face.frames, face.scores, [crops[f] for f in face.frames]))
+        timeline(curves, newest.path.name, output / f"{len(verdicts):04d}_{newest.path.stem}.png")
+
+
+def _table(verdicts: list[FileVerdict]) -> str:
+    lines = ["fake   faces  frames  file"]
+    for v in verdicts:
+        value = "  -  " if v.fake_prob is None else f"{v.fake_prob:.3f}"
+        note = f"  ({v.note})" if v.note else ""
+        lines.append(f"{value}  {len(v.faces):5}  {v.frames_looked_at:6}  {v.path}{note}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    run_entry(main)

@@ -1,0 +1,196 @@
+"""Scores files that belong to no data set: the faces of pictures and videos, by the benchmark's own code path.
+
+Each file's faces are cut like the training faces and followed separately. They become records of a store in memory,
+which the test recipe draws from and the engine scores like any test set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from preprocessing.faces.detect import FaceDetector, LandmarkPredictor, build_detector
+from preprocessing.faces.tracks import Track, find_tracks
+from preprocessing.faces.video import PICTURE_SUFFIXES, VIDEO_SUFFIXES, frame_indices, open_media
+from preprocessing.manifest import REAL, Record
+from training.assembly import batches_of, prepare_of
+from training.core.config import At, Spec
+from training.core.errors import ConfigError, DataError
+from training.core.paths import WEIGHTS, shown
+from training.engine.inference import score
+from training.engine.prepare import pick_precision
+from training.loading import Trained
+
+PREDICTED = "predicted"
+"""The data set's name of files that belong to none."""
+
+
+@dataclass(frozen=True)
+class Cutter:
+    """Cuts faces as a checkpoint's training faces were cut."""
+
+    detect: FaceDetector
+    predict: LandmarkPredictor
+    size: int = 256
+    scale: float = 1.3
+
+    @staticmethod
+    def like(facts: dict[str, Any]) -> Cutter:
+        """As the preprocessing ``facts`` of a training set say; Assay's defaults where they are silent.
+
+        Raises:
+            WeightsError: the landmark predictor that they name is not in ``weights/``.
+        """
+        used = facts.get("settings") or {}
+        options = dict(used.get("detector") or {"name": "hog"})
+        detector = build_detector(Spec(name=options.pop("name"), params=options, at=At("detector")))
+        file = (used.get("predictor") or {}).get("file", "shape_predictor_68_face_landmarks.dat")
+        return Cutter(detector, LandmarkPredictor(WEIGHTS / file), used.get("size", 256), used.get("scale", 1.3))
+
+
+@dataclass
+class FaceVerdict:
+    """One followed face: the mean over its frames (clips), and every single one."""
+
+    fake_prob: float
+    frames: list[int]
+    scores: list[float]
+    track: Track
+
+
+@dataclass
+class FileVerdict:
+    """One file: the highest of its faces' scores, since one manipulated face makes a manipulated file."""
+
+    path: Path
+    fake_prob: float | None = None
+    faces: list[FaceVerdict] = field(default_factory=list)
+    frames_looked_at: int = 0
+    frames_without_face: int = 0
+    note: str | None = None
+    """What was amiss: no face, truncated, unreadable."""
+    failed: bool = False
+    """Nothing could be read."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data for the results file."""
+        return {
+            "file": str(self.path),
+            "fake_prob": self.fake_prob,
+            "faces": [_face_json(face) for face in self.faces],
+            "frames_looked_at": self.frames_looked_at,
+            "frames_without_face": self.frames_without_face,
+            "note": self.note,
+            "failed": self.failed,
+        }
+
+
+def find_files(given: list[Path]) -> list[Path]:
+    """Files as given, and the pictures and videos below given folders, sorted.
+
+    Raises:
+        ConfigError: something given does not exist, or a folder holds no pictures or videos.
+    """
+    files: list[Path] = []
+    for path in given:
+        if not path.exists():
+            raise ConfigError(f"no such file or folder: {path}")
+        found = [path] if path.is_file() else sorted(p for p in path.rglob("*") if _is_media(p))
+        if not found:
+            raise ConfigError(f"{path}: holds no pictures or videos")
+        files += found
+    return files
+
+
+def judge(path: Path, trained: Trained, cutter: Cutter, frames: int, device: torch.device) -> FileVerdict:
+    """The verdict on one file; what cannot be read, or has no face, gives a verdict that says so."""
+    verdict = FileVerdict(path)
+    try:
+        media = open_media(path)
+        indices = frame_indices(media.total, frames) if frames else list(range(media.total))
+        tracks, empty = find_tracks(media.read(indices), cutter.detect, cutter.predict, cutter.size, cutter.scale)
+    except DataError as error:
+        verdict.note, verdict.failed = str(error).removeprefix(f"{shown(path)}: "), True
+        return verdict
+    seen = {cut.index for track in tracks for cut in track.cuts}
+    verdict.frames_looked_at, verdict.frames_without_face = len(seen) + len(empty), len(empty)
+    verdict.note = media.note
+    if not tracks:
+        verdict.note = "; ".join(filter(None, ("no face found", media.note)))
+        return verdict
+    try:
+        verdict.faces = _score(tracks, trained, device)
+    except DataError as error:
+        verdict.note = str(error)
+        return verdict
+    verdict.fake_prob = max(face.fake_prob for face in verdict.faces)
+    return verdict
+
+
+@dataclass
+class _Memory:
+    """A frame store of faces that were cut just now; see :class:`training.data.select.Faces`."""
+
+    crops: dict[str, np.ndarray]
+    points: dict[str, np.ndarray]
+
+    def of(self, record: Record) -> _Memory:  # noqa: ARG002 - one store holds them all
+        return self
+
+    def image(self, record: Record) -> np.ndarray:
+        return self.crops[record.key]
+
+    def landmarks(self, record: Record) -> np.ndarray:
+        return self.points[record.key]
+
+
+def _score(tracks: list[Track], trained: Trained, device: torch.device) -> list[FaceVerdict]:
+    rows = list(_rows(tracks))
+    memory = _Memory({r.key: cut.crop for r, cut in rows}, {r.key: cut.landmarks for r, cut in rows})
+    records = [record for record, _ in rows]
+    cfg = replace(trained.cfg, data=replace(trained.cfg.data, workers=0))
+    batches = batches_of(cfg, records, trained.card.classes, [], device, train=False, faces=memory)
+    found = score(
+        trained.detector,
+        batches(),
+        prepare_of(cfg, device),
+        records,
+        trained.card.classes,
+        pick_precision(cfg.precision, device),
+        title=None,
+    ).scores
+    verdicts = []
+    for number, track in enumerate(tracks):
+        mine = found.select(found.video == str(number))
+        if len(mine):
+            scores = mine.fake_prob.tolist()
+            verdicts.append(FaceVerdict(float(np.mean(scores)), mine.frame.tolist(), scores, track))
+    return verdicts
+
+
+def _rows(tracks: list[Track]) -> Iterator[tuple[Record, Any]]:
+    for number, track in enumerate(tracks):
+        for cut in track.cuts:
+            name = str(number)
+            # Label and method are unknown here; no figure is computed from them.
+            yield Record(PREDICTED, name, cut.index, 0, REAL, name, "test", image=f"{name}/{cut.index}"), cut
+
+
+def _face_json(face: FaceVerdict) -> dict[str, Any]:
+    boxes = {cut.index: [cut.box.left, cut.box.top, cut.box.right, cut.box.bottom] for cut in face.track.cuts}
+    return {
+        "fake_prob": face.fake_prob,
+        "frames": [
+            {"frame": frame, "fake_prob": value, "box": boxes[frame]}
+            for frame, value in zip(face.frames, face.scores, strict=True)
+        ],
+    }
+
+
+def _is_media(path: Path) -> bool:
+    return path.is_file() and path.suffix.lower() in PICTURE_SUFFIXES | VIDEO_SUFFIXES
