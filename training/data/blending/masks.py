@@ -46,7 +46,7 @@ def blurred(mask: np.ndarray, side: int, kernel: int, sigma: float = 0.0) -> np.
     """
     scale = side / REFERENCE_SIDE
     kernel = int(kernel * scale) // 2 * 2 + 1
-    return cv2.GaussianBlur(mask, (kernel, kernel), sigma * scale)
+    return np.minimum(cv2.GaussianBlur(mask, (kernel, kernel), sigma * scale), 1)  # sums of float32 may pass 1
 
 
 def random_region(points: np.ndarray, side: int, rng: np.random.Generator) -> np.ndarray:

@@ -88,5 +88,6 @@ def _poisson(source: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.nda
     left, top, width, height = cv2.boundingRect(inside)
     if not width:
         return target
-    cloned = cv2.seamlessClone(source, target, inside, (left + width // 2, top + height // 2), cv2.NORMAL_CLONE)
-    return np.where(inside[..., None] > 0, cloned, target)  # OpenCV solves for the whole rectangle
+    center = (left + width // 2, top + height // 2)
+    cloned = cv2.seamlessClone(source, target, inside.copy(), center, cv2.NORMAL_CLONE)  # which overwrites its mask
+    return np.where(inside[..., None] > 0, cloned, target)  # and solves for the whole rectangle
