@@ -4,7 +4,7 @@ Source: Huang et al., Implicit identity driven deepfake face swapping detection 
 Loss: ``L = CE(8 (sigmoid(logits) - 0.2 on the true class)) + 0.05 L_IIE + 0.1 L_EIC``: an angular-margin softmax of the
 feature over source identities, and the mean cosine between feature and identity of fakes minus that of reals.
 Deviations: the recognition network is frozen (the reference trains it); its last norm acts on single pictures too.
-Published weights need ``identity: arcface_r50``.
+Identities are dlib's, from the recipe, unless ``identity`` names a network; published weights need ``arcface_r50``.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from torch import Tensor, nn
 from training.core.config import Spec
 from training.core.errors import ContractError
 from training.core.registry import DETECTORS
-from training.core.types import Batch, Losses
+from training.core.types import Batch, Losses, Prediction
 from training.detectors._classifier import Classifier
 from training.networks import zoo
 from training.networks.heads import ArcHead
 from training.networks.xception import Narrowed, released_narrowed
+
+DLIB_DIM = 128
 
 
 @DETECTORS.register("iid")
@@ -29,7 +31,8 @@ class Iid(Classifier):
     """See the module.
 
     Args:
-        identity: the face-recognition network: ``dlib_face``, or ``arcface_r50`` with weights of InsightFace.
+        identity: the face-recognition network, e.g. ``arcface_r50`` with weights of InsightFace; none: the recipe says
+            whose face it is.
         persons: identities of ``batch.person`` that the loss tells apart.
         implicit, explicit: weights of L_IIE and L_EIC.
     """
@@ -45,15 +48,16 @@ class Iid(Classifier):
     def __init__(
         self,
         backbone: Callable[[], nn.Module],
-        identity: Spec,
+        identity: Spec | None = None,
         persons: int = 1000,
         implicit: float = 0.05,
         explicit: float = 0.1,
     ) -> None:
-        identity_of = zoo.maker(identity)()
-        super().__init__(lambda: Narrowed(backbone(), identity_of.dim))
-        self.identity = identity_of.requires_grad_(False)
-        self.persons = ArcHead(identity_of.dim, persons, scale=64.0, margin=0.4)
+        recognition = zoo.maker(identity)().requires_grad_(False) if identity else None
+        dim = recognition.dim if recognition else DLIB_DIM
+        super().__init__(lambda: Narrowed(backbone(), dim))
+        self.identity = recognition
+        self.persons = ArcHead(dim, persons, scale=64.0, margin=0.4)
         self.weights = {"cls": 1.0, "implicit": implicit, "explicit": explicit}
 
     @classmethod
@@ -66,21 +70,30 @@ class Iid(Classifier):
     def train(self, mode: bool = True) -> Iid:
         """The recognition network never learns."""
         super().train(mode)
-        self.identity.eval()
+        if self.identity:
+            self.identity.eval()
         return self
 
-    def outputs(self, image: Tensor) -> dict[str, Tensor]:
+    def outputs(self, image: Tensor, identity: Tensor | None = None) -> dict[str, Tensor]:
         """``logits``; the ``feature`` map and its mean ``embed``; the identity ``id_feat`` (N, dim)."""
+        identity = self.identity(image) if self.identity else identity
+        if identity is None:
+            raise ContractError("iid needs data.recipe: {name: frames, identity: true}, or detector.identity")
         feature = self.encode(image)
-        embed, identity = feature.mean((2, 3)), self.identity(image)
+        embed = feature.mean((2, 3))
         logits = self.head(embed - identity)
         return {"logits": logits, "feature": feature, "embedding": embed, "embed": embed, "id_feat": identity}
+
+    def predict(self, batch: Batch) -> Prediction:
+        """Softmax probability of class 1."""
+        outputs = self.outputs(batch.image, batch.face_embedding)
+        return Prediction(outputs["logits"].softmax(1)[:, 1], embedding=outputs["embed"])
 
     def loss(self, batch: Batch) -> Losses:
         """The module's equation; pictures of unknown persons have no share in L_IIE."""
         if batch.person.max() >= len(self.persons.weight):
             raise ContractError(f"iid: the data has {batch.person.max() + 1} or more persons; raise detector.persons")
-        outputs = self.outputs(batch.image)
+        outputs = self.outputs(batch.image, batch.face_embedding)
         known = batch.person >= 0
         angles = self.persons(outputs["embed"][known], batch.person[known])
         parts = {

@@ -1,19 +1,9 @@
-"""Face-recognition networks: who is in the picture, as a vector."""
+"""A face-recognition network: who is in the picture, as a vector."""
 
 from __future__ import annotations
 
-from functools import cache
-
-import dlib
-import numpy as np
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-from training.core.errors import WeightsError
-from training.core.paths import WEIGHTS, shown
-
-DLIB_MODEL = WEIGHTS / "dlib_face_recognition_resnet_model_v1.dat"
 
 
 class ArcFace(nn.Module):
@@ -61,28 +51,3 @@ class Residual(nn.Module):
         """``(N, dim, h, w)`` -> ``(N, out, h / stride, w / stride)``."""
         found = self.bn3(self.conv2(self.prelu(self.bn2(self.conv1(self.bn1(x))))))
         return found + (self.downsample(x) if self.downsample else x)
-
-
-class DlibFace(nn.Module):
-    """dlib's face descriptor, 128 numbers; on the CPU and without parameters."""
-
-    dim = 128
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Of pictures normalized to [-1, 1]."""
-        chips = F.interpolate(image.float(), (150, 150), mode="bilinear", align_corners=False)
-        chips = ((chips + 1) * 127.5).clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
-        vectors = _dlib_model().compute_face_descriptor([np.ascontiguousarray(chip) for chip in chips])
-        return torch.from_numpy(np.array(vectors, dtype=np.float32)).to(image.device)
-
-
-def nothing() -> dict[str, Tensor]:
-    """The state of a network without parameters."""
-    return {}
-
-
-@cache
-def _dlib_model() -> dlib.face_recognition_model_v1:
-    if not DLIB_MODEL.is_file():
-        raise WeightsError(f"no {shown(DLIB_MODEL)}; ./install.sh puts it there")
-    return dlib.face_recognition_model_v1(str(DLIB_MODEL))

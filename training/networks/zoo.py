@@ -98,7 +98,6 @@ BACKBONES: dict[str, Entry] = {
         "efficientnet:EfficientNetB4", "efficientnet:imagenet_b4", tiny={"width": 0.1, "resolution": 128}
     ),
     "arcface_r50": Entry("identity:ArcFace", tiny={"layers": (1, 1, 1, 1), "width": 4, "dim": 16}),
-    "dlib_face": Entry("identity:DlibFace", "identity:nothing"),
     "vit_b16": Entry(
         "vision_transformer:Vit",
         "vision_transformer:imagenet_b16",

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from tests.golden.fill import rule_input
 from tests.golden.networks import batch_of
 from tests.golden.registry import Golden, extras, figures
+from training.detectors._forged import MIX, NOTHING, Forged
 from training.detectors.base import Detector, Progress
 from training.detectors.pcl_xception import consistency_target
 from training.detectors.recce import correlation
@@ -170,4 +171,26 @@ def iid(detector: Detector, golden: Golden) -> dict[str, Any]:
         "train_losses.loss_bce": losses.parts["cls"],
         "train_losses.loss_iie": losses.parts["implicit"],
         "train_losses.loss_eic": losses.parts["explicit"],
+    }
+
+
+@figures("sladd")
+def sladd(detector: Detector, golden: Golden) -> dict[str, Any]:
+    """Hand-made truths, and the synthesizer's view of the two samples in either order."""
+    image = image_of(golden)
+    kind, share = torch.tensor([NOTHING, MIX]), torch.tensor([0.25, 0.75])
+    losses = detector.objective(Forged(image, LABEL, kind, share, rectangle()))
+    outputs = detector.outputs(image)
+    region, kinds, mag = detector.synthesizer(torch.cat([image, image.flip(0)], 1))
+    return {
+        "train_losses.overall": losses.total,
+        "train_losses.loss_type": losses.parts["kind"],
+        "train_losses.loss_mag": losses.parts["share"],
+        "train_losses.loss_maps": losses.parts["map"],
+        "loss_extra.map": outputs["map"],
+        "loss_extra.type_logits": outputs["type_logits"],
+        "loss_extra.mag": outputs["mag"],
+        "loss_extra.synth_region": region,
+        "loss_extra.synth_type": kinds,
+        "loss_extra.synth_mag": mag,
     }
