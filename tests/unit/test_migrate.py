@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from preprocessing.names import DATASETS
 from training.core.config import Layers
+from training.core.dfb_keys import CLIP_MOVE, GENERAL_MOVES, MOVES, NOT_NEEDED
+from training.core.dfb_keys import NO_EFFECT as NO_EFFECT_KEYS
 from training.core.errors import ConfigError
-from training.core.migrate import main, migrate
+from training.core.migrate import COMPAT, main, migrate
 from training.core.paths import CONFIG
 from training.core.schema import Config
 
@@ -195,6 +198,17 @@ def test_every_method_can_be_migrated_and_none_gets_a_schedule(detector):
     assert cfg.optim.schedule.name == "constant"
 
 
+@pytest.mark.parametrize("length", [4, 16])
+def test_clip_lengths_arrive_where_a_method_learns_from_clips(tmp_path, monkeypatch, length):
+    monkeypatch.setattr("training.core.migrate.CONFIG", tmp_path)
+    (tmp_path / "detector").mkdir()
+    (tmp_path / "detector" / "video.yaml").write_text("detector: video\ndata: {recipe: {name: clips, length: 8}}\n")
+    (tmp_path / "train_config.yaml").write_text((CONFIG / "train_config.yaml").read_text())
+    found = migrate({"model_name": "video", "video_mode": True, "clip_size": length}, "old.yaml")
+    assert found.tree["data"]["recipe"] == {"name": "clips", "length": length}
+    assert keys(found.not_needed) == ["video_mode"]
+
+
 def test_compat_sets_the_switches():
     cfg = loaded(migrate(old(), "old.yaml", compat=True).tree)
     assert (cfg.data.sampling, cfg.evaluate.video_key, cfg.evaluate.select) == ("first", "folder", "test")
@@ -245,6 +259,15 @@ def test_the_command_writes_a_file_that_train_takes(tmp_path, capsys):
     assert loaded(yaml.safe_load((tmp_path / "new.yaml").read_text())).epochs == 11
     main([str(tmp_path / "old.yaml")])
     assert capsys.readouterr().out == (tmp_path / "new.yaml").read_text()
+
+
+def test_the_guide_names_every_key_and_dataset():
+    guide = (CONFIG.parents[1] / "MIGRATING.md").read_text()
+    moves = [key for move in (*MOVES, *GENERAL_MOVES, CLIP_MOVE) for key in (*move.old, move.new)]
+    for key in (*moves, *NO_EFFECT_KEYS, *NOT_NEEDED, *COMPAT["data"], *COMPAT["evaluate"]):
+        assert key.rpartition(".")[2] in guide, key
+    for name in (*DATASETS, "FF-DF", "FF-F2F", "FF-FS", "FF-NT", "FaceShifter"):
+        assert f"`{name}`" in guide, name
 
 
 def test_it_runs_as_a_module(tmp_path):

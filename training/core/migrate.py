@@ -92,13 +92,12 @@ def migrate(old: dict[str, Any], where: str, compat: bool = False) -> Migrated:
     layers.add_tree(overlay if "model_name" in old else found.tree, where)
     if compat:
         layers.add_tree(COMPAT, "--compat")
-    whole = Layers().add_file(CONFIG / "train_config.yaml").add_tree({"detector": {"name": "xception"}}, "")
-    whole.add_tree(layers.tree, where).read(Config)
+    # A general file names no method; any will do to check the rest.
+    whole = Layers().add_file(CONFIG / "train_config.yaml").add_tree({"detector": "xception"}, "")
+    name = whole.add_tree(layers.tree, where).read(Config).detector.name
     found.tree = layers.tree
     if "model_name" in old:
-        found.translated.insert(
-            0, f"model_name: {old['model_name']} -> detector.name: {layers.tree['detector']['name']}"
-        )
+        found.translated.insert(0, f"model_name: {old['model_name']} -> detector.name: {name}")
     return found
 
 
