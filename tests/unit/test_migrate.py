@@ -209,6 +209,11 @@ def test_clip_lengths_arrive_where_a_method_learns_from_clips(tmp_path, monkeypa
     assert keys(found.not_needed) == ["video_mode"]
 
 
+def test_a_file_that_names_another_method_is_doubted():
+    assert "called meso4, which is a method of its own" in migrate(old(), "old/meso4.yaml").translated[0]
+    assert "called" not in migrate(old(), "old/xception.yaml").translated[0]
+
+
 def test_compat_sets_the_switches():
     cfg = loaded(migrate(old(), "old.yaml", compat=True).tree)
     assert (cfg.data.sampling, cfg.evaluate.video_key, cfg.evaluate.select) == ("first", "folder", "test")

@@ -97,7 +97,7 @@ def migrate(old: dict[str, Any], where: str, compat: bool = False) -> Migrated:
     name = whole.add_tree(layers.tree, where).read(Config).detector.name
     found.tree = layers.tree
     if "model_name" in old:
-        found.translated.insert(0, f"model_name: {old['model_name']} -> detector.name: {name}")
+        found.translated.insert(0, f"model_name: {old['model_name']} -> detector.name: {name}{_other(where, name)}")
     return found
 
 
@@ -108,6 +108,13 @@ def _template(model: Any, where: str) -> Path:
         known = did_you_mean(str(model), (p.stem for p in folder.glob("*.yaml")))
         raise ConfigError(f"{where}: model_name '{model}' is not a method here; {known}")
     return path
+
+
+def _other(where: str, name: str) -> str:
+    """A doubt about files like DeepfakeBench's ftcn.yaml, which names videomae."""
+    stem = Path(where).stem
+    known = stem != name and (CONFIG / "detector" / f"{stem}.yaml").is_file()
+    return f" (but the file is called {stem}, which is a method of its own)" if known else ""
 
 
 def _moves(template: dict[str, Any]) -> tuple[Move, ...]:
