@@ -12,7 +12,10 @@ from tests.golden.check import check_file, golden_files, main, name_of
 from tests.golden.registry import discover
 
 DATA = Path(__file__).with_name("data")
-SLOW: set[str] = set()
+SLOW: set[str] = {
+    *("altfreezing", "clip", "effort", "ftcn", "gend", "i3d", "sta", "tall", "timesformer", "videomae"),
+    *("xclip", "xclip_clip8", "xclip_p16"),
+}
 """Networks that take more than about four seconds on two cores."""
 
 

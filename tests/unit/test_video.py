@@ -1,226 +1,154 @@
-"""Which frames are read from videos and pictures, and what is said about damaged ones."""
+"""What the video detectors promise beyond the contract: who learns when, what mixes with what, which clips fit."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
-import cv2
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from PIL import Image
+import torch
 
-from preprocessing.faces.video import frame_indices, open_media
-from tests.unit.media import face, numbered, write_video
-from training.core.errors import DataError
+from training.core.config import Spec
+from training.core.errors import ContractError
+from training.core.types import Batch, Identity, Losses
+from training.detectors.altfreezing import AltFreezing
+from training.detectors.sta import Sta
+from training.detectors.tall import Tall
+from training.networks.ftcn import Ftcn
+from training.networks.i3d import I3D, spatial_weights, temporal_weights
+from training.networks.tall import Tall as TallNetwork
+from training.networks.video_vit import TimeSformer, VideoMae, XClip, sinusoids
+from training.networks.zoo import maker
 
-GOLDEN = Path(__file__).parents[1] / "golden/data/prep/sampling.json"
-
-
-def read(path, indices=None, **options):
-    media = open_media(path, **options)
-    return list(media.read(list(range(media.total)) if indices is None else indices)), media
-
-
-def test_even_sampling_gives_the_golden_indices():
-    for total, expected in json.loads(GOLDEN.read_text())["preprocess_indices"].items():
-        assert frame_indices(int(total), 32) == expected["distinct"]
+SMALL = {"resolution": 32, "patch": 8, "width": 32, "layers": 2, "heads": 2}
 
 
-@given(st.integers(1, 500), st.integers(1, 64), st.sampled_from(["even", "first", "all"]))
-def test_indices_increase_within_the_video(total, wanted, sampling):
-    indices = frame_indices(total, wanted, sampling)
-    assert indices == sorted(set(indices))
-    assert indices[0] == 0 and indices[-1] < total
-    assert len(indices) == (total if sampling == "all" else min(total, wanted))
-    assert sampling != "even" or wanted == 1 or indices[-1] == total - 1
+def clips(count: int, frames: int, size: int = 32) -> torch.Tensor:
+    return torch.randn(count, frames, 3, size, size, generator=torch.Generator().manual_seed(frames))
+
+
+def batch_of(image: torch.Tensor) -> Batch:
+    label = torch.arange(len(image)) % 2
+    who = [Identity("x", str(i), 0) for i in range(len(image))]
+    return Batch(image, label, label, label >= 0, label, who)
+
+
+def trunk(name: str):
+    return maker(Spec(name=name, params={"size": "tiny", "weights": "random"}))
+
+
+def test_i3d_has_the_published_groups():
+    with torch.device("meta"):
+        network = I3D()
+    assert sum(w.numel() for w in temporal_weights(network)) == 5_517_312
+    assert sum(w.numel() for w in spatial_weights(network)) == 11_317_248
+    assert (len(temporal_weights(network)), len(spatial_weights(network))) == (9, 16)
+
+
+def test_altfreezing_really_alternates():
+    detector = AltFreezing(trunk("i3d_r50"), every=2).train()
+    with torch.no_grad():
+        for weight in detector.parameters():
+            weight.add_(0.01)  # the last norm of each block starts at zero and would hold back all gradients
+    optimizer = torch.optim.SGD(detector.parameters(), 1e-3, momentum=0.9, weight_decay=0.1)
+    batch, moved = batch_of(clips(2, 8)), []
+
+    def update(loss_fn) -> Losses:
+        optimizer.zero_grad()
+        losses = loss_fn()
+        losses.total.backward()
+        optimizer.step()
+        return losses
+
+    for _ in range(6):
+        before = [[w.clone() for w in group(detector)] for group in (spatial_weights, temporal_weights)]
+        detector.training_step(batch, update)
+        after = [group(detector) for group in (spatial_weights, temporal_weights)]
+        moved.append(tuple(not all(map(torch.equal, b, a)) for b, a in zip(before, after, strict=True)))
+    assert moved == [(True, False), (False, True), (False, True)] * 2
+
+
+def test_ftcn_sees_one_place_at_a_time():
+    network = I3D(4, spatial=False, stages=3).eval()
+    clip = clips(1, 8, 64)
+    kernels = {m.kernel_size[1:] for m in network.modules() if isinstance(m, torch.nn.Conv3d)}
+    assert kernels == {(1, 1)}
+    assert network.feature_map(clip).shape[2] == 8, "no frame is pooled away"
 
 
 @pytest.mark.parametrize(
-    ("suffix", "codec"), [(".mkv", "ffv1"), (".avi", "ffv1"), (".mp4", "libx264"), (".MOV", "mpeg4")]
-)
-def test_the_frames_asked_for_come(tmp_path, suffix, codec):
-    path = write_video(tmp_path / f"v{suffix}", numbered(60), codec)
-    frames, media = read(path, [0, 7, 31, 59])
-    assert (media.total, media.note) == (60, None)
-    assert [i for i, _ in frames] == [0, 7, 31, 59]
-    for index, image in frames:
-        assert image.shape == (48, 64, 3) and image.dtype == np.uint8
-        assert abs(int(image.mean()) - 3 * index) <= (0 if codec == "ffv1" else 3)
-
-
-def test_reading_stops_after_the_last_frame_wanted(tmp_path):
-    path = write_video(tmp_path / "v.mkv", numbered(20), "ffv1")
-    path.write_bytes(path.read_bytes()[:-200])
-    frames, media = read(path, [0, 1])
-    assert len(frames) == 2 and media.note is None
-
-
-def test_a_truncated_video_gives_what_it_has(tmp_path):
-    noise = np.random.default_rng(0).integers(0, 255, (80, 48, 64, 3), dtype=np.uint8)
-    path = write_video(tmp_path / "v.mp4", noise, movflags="faststart")
-    data = path.read_bytes()
-    path.write_bytes(data[: len(data) // 2])
-    frames, media = read(path)
-    assert media.total == 80 and 20 < len(frames) < 60
-    assert media.note == f"decoded {len(frames)} of 80 announced frames"
-
-
-def _cut_head(path):
-    write_video(path, numbered(20))
-    path.write_bytes(path.read_bytes()[:800])
-
-
-def _no_data(path):
-    write_video(path, numbered(20), movflags="faststart")
-    data = path.read_bytes()
-    path.write_bytes(data[: data.index(b"mdat") + 4])
-
-
-@pytest.mark.parametrize(
-    ("make", "says"),
+    ("network", "frames"),
     [
-        (lambda path: None, "cannot be opened as a video (No such file or directory)"),
-        (lambda path: path.write_bytes(b""), "cannot be opened as a video (empty file)"),
-        (lambda path: path.write_text("hello"), "cannot be opened as a video (Invalid data"),
-        (lambda path: path.mkdir(), "cannot be opened as a video"),
-        (_cut_head, "cannot be opened as a video (Invalid data"),
-        (_no_data, "no frame can be decoded of 20 announced ones"),
+        (Ftcn(8, 4, 4), 8),
+        (TimeSformer(frames=8, **SMALL), 8),
+        (VideoMae(frames=8, **SMALL), 8),
+        (XClip(frames=8, **SMALL), 8),
+        (TallNetwork(64, 16, (1, 1, 1, 1), (1, 2, 2, 4), 4), 4),
     ],
+    ids=lambda v: type(v).__name__,
 )
-def test_an_unreadable_video_is_named(tmp_path, make, says):
-    path = tmp_path / "broken.mp4"
-    make(path)
-    with pytest.raises(DataError) as error:
-        read(path)
-    assert "broken.mp4: " in str(error.value) and says in str(error.value)
+def test_another_number_of_frames_is_refused_by_name(network, frames):
+    size = 64 if frames == 4 else 32
+    assert network(clips(2, frames, size)).shape == (2, network.dim)
+    with pytest.raises(ContractError, match=r"data\.recipe\.length"):
+        network(clips(1, frames + 1, size))
+    with pytest.raises(ContractError, match=r"data\.recipe\.length"):
+        network(clips(1, frames, size)[0])
 
 
-def test_a_video_without_frames_is_named(tmp_path):
-    path = tmp_path / "none.avi"
-    cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (64, 48)).release()
-    with pytest.raises(DataError, match=r"none\.avi"):
-        open_media(path)
+def test_order_of_frames_matters_to_attention_over_time():
+    for network in (TimeSformer(frames=8, **SMALL), VideoMae(frames=8, **SMALL)):
+        torch.nn.init.normal_(getattr(network, "times", torch.empty(1)))
+        clip = clips(1, 8)
+        assert not torch.allclose(network(clip), network(clip.flip(1)), atol=1e-4)
 
 
-def test_display_rotation_is_applied(tmp_path):
-    frame = np.zeros((48, 64, 3), np.uint8)
-    frame[:, :16] = 250
-    path = write_video(tmp_path / "v.mp4", [frame] * 3)
-    data = bytearray(path.read_bytes())
-    at = data.index(b"tkhd") + 44
-    # a quarter turn clockwise in ISO 14496-12's fixed-point matrix: x' = -y, y' = x
-    turn = [0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30]
-    data[at : at + 36] = np.array(turn, ">i4").tobytes()
-    path.write_bytes(data)
-    [(_, image)], _ = read(path, [0])
-    assert image.shape == (64, 48, 3)
-    assert image[:12].mean() > 200 and image[20:].mean() < 50
+def test_xclips_messages_stay_in_their_group():
+    network = XClip(frames=4, **SMALL).eval()
+    clip = clips(1, 8)
+    whole, halves = network(clip), torch.cat([clip[:, :4], clip[:, 4:]])
+    network.pooled_norm = torch.nn.Identity()
+    torch.testing.assert_close(network(clip)[0], network(halves).mean(0), atol=1e-5, rtol=1e-4)
+    assert whole.shape == (1, 32)
 
 
-def test_frames_keep_their_size_where_it_changes(tmp_path):
-    parts = [write_video(tmp_path / f"{i}.ts", numbered(5, size)) for i, size in enumerate([(48, 64), (96, 64)])]
-    path = tmp_path / "v.ts"
-    path.write_bytes(b"".join(part.read_bytes() for part in parts))
-    frames, _ = read(path)
-    assert [image.shape[0] for _, image in frames] == [48] * 5 + [96] * 5
+def test_sinusoids_are_sines_and_cosines_of_the_place():
+    table = sinusoids(5, 6)[0]
+    torch.testing.assert_close(table[:, 0], torch.arange(5.0).sin())
+    torch.testing.assert_close(table[:, 3], (torch.arange(5.0) / 10000 ** (2 / 6)).cos())
 
 
-def test_decoding_is_repeatable(tmp_path):
-    noise = np.random.default_rng(1).integers(0, 255, (12, 48, 64, 3), dtype=np.uint8)
-    path = write_video(tmp_path / "v.mp4", noise)
-    first, second = read(path)[0], read(path)[0]
-    assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(first, second, strict=True))
+def test_talls_thumbnail_has_the_frames_in_reading_order():
+    network = TallNetwork(64, 16, (1, 1, 1, 1), (1, 2, 2, 4), 4)
+    clip = torch.arange(1.0, 5).view(1, 4, 1, 1, 1).expand(1, 4, 3, 64, 64)
+    picture = network.thumbnail(clip)[0, 0]
+    assert [float(picture[y, x]) for y, x in ((8, 8), (8, 56), (56, 8), (56, 56))] == [1, 2, 3, 4]
 
 
-def _save(mode, suffix, **options):
-    def make(folder):
-        path = folder / f"p{suffix}"
-        Image.fromarray(face()).convert(mode).save(path, **options)
-        return path
-
-    return make
-
-
-def _sixteen_bits(folder):
-    cv2.imwrite(str(folder / "p.png"), face()[..., ::-1].astype(np.uint16) * 257)
-    return folder / "p.png"
+def test_talls_hole_is_the_same_in_all_frames_and_only_while_training():
+    detector = Tall(trunk("tall_swin_b"), cutout=16)
+    holed = detector._blanked(torch.ones(3, 4, 3, 64, 64))
+    assert torch.equal(holed[:, :1].expand_as(holed), holed)
+    missing = (holed[:, 0, 0] == 0).sum((1, 2))
+    assert ((missing > 0) & (missing <= 16 * 16)).all()
+    batch = batch_of(clips(2, 4, 64))
+    assert torch.equal(detector.eval().loss(batch).total, detector.loss(batch).total)
 
 
-def _translucent(folder):
-    Image.fromarray(np.dstack([face(), np.full(face().shape[:2], 128, np.uint8)])).save(folder / "p.png")
-    return folder / "p.png"
+def test_sta_trains_adapters_and_starts_as_clip():
+    torch.manual_seed(0)
+    detector = Sta(trunk("sta_clip_l14")).eval()
+    learning = {n.split(".")[1] for n, p in detector.named_parameters() if p.requires_grad}
+    assert learning == {"adapters", "temporal_embedding", "ln_post", "1"}
+    clip = clips(2, 8)
+    plain = super(type(detector.backbone), detector.backbone).forward(clip.flatten(0, 1))
+    torch.testing.assert_close(detector.backbone.by_frame(clip).flatten(0, 1), plain, atol=1e-5, rtol=1e-4)
+    assert all(p.requires_grad for p in Sta(trunk("sta_clip_l14"), train_clip=True).parameters())
 
 
-def _lying(folder):
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.fromarray(np.rot90(face())).save(folder / "p.jpg", quality=98, exif=exif)
-    return folder / "p.jpg"
-
-
-def _lying_cmyk(folder):
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.fromarray(np.rot90(face())).convert("CMYK").save(folder / "p.jpg", quality=98, exif=exif)
-    return folder / "p.jpg"
-
-
-@pytest.mark.parametrize(
-    ("make", "allowed"),
-    [
-        (_save("RGB", ".PNG"), 0),
-        (_save("RGB", ".bmp"), 0),
-        (_save("RGB", ".tif"), 0),
-        (_save("RGB", ".webp", lossless=True), 0),
-        (_save("RGB", ".jpg", quality=98), 3),
-        (_save("CMYK", ".jpg", quality=98), 3),
-        (_save("CMYK", ".tif"), 3),
-        (_save("P", ".png"), 20),
-        (_sixteen_bits, 1),
-        (_translucent, 0),
-        (_lying, 3),
-        (_lying_cmyk, 3),
-    ],
-)
-def test_pictures_of_all_kinds_come_as_upright_rgb(tmp_path, make, allowed):
-    [(index, image)], media = read(make(tmp_path))
-    assert (index, media.total, image.shape, image.dtype) == (0, 1, face().shape, np.uint8)
-    assert np.abs(image.astype(int) - face()).mean() <= allowed
-
-
-@pytest.mark.parametrize("scale", [1, 257])
-def test_gray_pictures_get_three_channels(tmp_path, scale):
-    gray = face().mean(axis=2).astype(np.uint8)
-    cv2.imwrite(str(tmp_path / "p.png"), gray.astype(np.uint8 if scale == 1 else np.uint16) * scale)
-    [(_, image)], _ = read(tmp_path / "p.png")
-    assert np.abs(image.astype(int) - gray[..., None]).max() <= 1
-
-
-@pytest.mark.parametrize(
-    ("data", "says"),
-    [
-        (None, "cannot be opened as a picture (No such file or directory)"),
-        (b"", "cannot be opened as a picture (empty file)"),
-        (b"hello", "cannot be opened as a picture (not a known picture format)"),
-        ("cut", "damaged picture"),
-    ],
-)
-def test_an_unreadable_picture_is_named(tmp_path, data, says):
-    path = tmp_path / "broken.jpg"
-    if data == "cut":
-        Image.fromarray(face()).save(path)
-        data = path.read_bytes()[:2000]
-    if data is not None:
-        path.write_bytes(data)
-    with pytest.raises(DataError) as error:
-        read(path)
-    assert "broken.jpg: " in str(error.value) and says in str(error.value)
-
-
-def test_a_picture_above_the_limit_is_refused(tmp_path):
-    Image.fromarray(face()).save(tmp_path / "p.png")
-    with pytest.raises(DataError, match="160 x 160 pixels, more than picture_limit"):
-        open_media(tmp_path / "p.png", megapixels=0.02)
+def test_sta_does_not_mix_the_clips_of_a_batch():
+    detector = Sta(trunk("sta_clip_l14")).eval()
+    with torch.no_grad():
+        for adapter in detector.backbone.adapters:
+            adapter.up.weight.normal_(std=0.1)
+    clip = clips(3, 8)
+    torch.testing.assert_close(
+        detector.outputs(clip)["logits"][:1], detector.outputs(clip[:1])["logits"], atol=1e-5, rtol=1e-4
+    )

@@ -48,8 +48,8 @@ class SvdResidual(nn.Module):
     def orthogonality(self) -> Tensor:
         """How far kept and learned bases together are from orthonormal, ``(parts,)``: half of left plus right.
 
-        ``|B'B - I|`` of all bases B needs the learned ones only: what of them lies outside the space they started in
-        lies in the kept one.
+        ``|B'B - I|`` of all bases B of a square weight needs the learned ones only: what of them lies outside the
+        space they started in lies in the kept one.
         """
         return 0.5 * (_departure(self.left.mT, self.left_start.mT) + _departure(self.right, self.right_start))
 

@@ -78,7 +78,8 @@ BACKBONES: dict[str, Entry] = {
         IMAGENET_MEAN,
         IMAGENET_STD,
         224,
-        tiny={"resolution": 64, "width": 16, "layers": (1, 1, 1, 1), "heads": (1, 2, 2, 4), "window": 4},
+        {"resolution": 224},
+        {"resolution": 64, "width": 16, "layers": (1, 1, 1, 1), "heads": (1, 2, 2, 4), "window": 4},
     ),
     "sta_clip_l14": Entry(
         "sta:Sta",

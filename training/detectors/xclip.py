@@ -1,0 +1,30 @@
+"""X-CLIP's cross-frame CLIP, with a linear head.
+
+Reference: Ni et al., "Expanding Language-Image Pretrained Models for General Video Recognition", ECCV 2022, as
+DeepfakeBench uses it: the vision tower alone, layer norm of the frames' mean, cross entropy. The values are those of
+its tuned YAML; the later one names weights that cannot load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from training.core.registry import DETECTORS
+from training.detectors._clip_classifier import ClipClassifier
+from training.networks.clip import from_hf
+
+
+@DETECTORS.register("xclip")
+class XClip(ClipClassifier):
+    """See the module."""
+
+    @classmethod
+    def from_released(cls, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """DeepfakeBench's checkpoints, with Hugging Face's names."""
+        stem = {k.removeprefix("backbone.").removeprefix("vision_model."): v for k, v in state.items()}
+        head = {k: v for k, v in stem.items() if k.startswith("head.")}
+        norm = {k.replace("fc_norm.", "backbone.pooled_norm."): v for k, v in stem.items() if k.startswith("fc_norm.")}
+        vision = {k: v for k, v in stem.items() if not k.startswith(("head.", "fc_norm."))}
+        return head | norm | {f"backbone.{k}": v for k, v in from_hf(vision).items()}
