@@ -12,6 +12,7 @@ import pytest
 import torch
 import yaml
 
+from tests.conftest import write_dataset
 from training.core.config import At, instantiate
 from training.core.errors import DataError
 from training.core.paths import CONFIG, WEIGHTS
@@ -151,6 +152,25 @@ class TestMadeFakes:
         mixed = recipe_of(name, params, corpus)
         assert len(mixed) == len(reals)
         assert all(all_equal(alone[0, i], mixed[0, i]) for i in range(len(reals)))
+
+    @pytest.mark.parametrize(
+        ("points", "says"),
+        [
+            (np.zeros((5, 2)), "has 5 landmarks; making fakes needs 68 or 81"),
+            (np.linspace((0, 0), (60, 60), 68), "its landmarks are no face"),
+            (np.full((68, 2), np.nan), "its landmarks are no face"),
+            (np.random.default_rng(0).uniform(100, 200, (68, 2)), "enclose no part of the picture"),
+        ],
+        ids=["5", "line", "nan", "outside"],
+    )
+    def test_landmarks_of_no_face_are_refused_by_name(
+        self, name: str, params: dict, points: np.ndarray, says: str, tmp_path: Path
+    ) -> None:
+        write_dataset(tmp_path, "Toy", sources=6, frames=1)
+        for file in tmp_path.rglob("*.npy"):
+            np.save(file, points.astype(np.float32))
+        with pytest.raises(DataError, match=rf"Toy/real/c23/000/00000: .*{says}"):
+            recipe_of(name, params, corpus_of(tmp_path))[0, 0]
 
     def test_what_is_missing_is_named(self, name: str, params: dict, toy: Path) -> None:
         corpus = corpus_of(toy)

@@ -72,9 +72,13 @@ def piecewise_affine(
 def shifted(
     picture: np.ndarray, matrix: np.ndarray, interpolation: int = cv2.INTER_LINEAR, side: int | None = None
 ) -> np.ndarray:
-    """``picture`` under an affine map ``(2, 3)``, ``side`` pixels wide and high (None: its own), borders reflected."""
+    """``picture`` under an affine map ``(2, 3)``, ``side`` pixels wide and high (None: its own).
+
+    Beyond their borders, pictures (H, W, 3) are reflected and masks (H, W) are empty.
+    """
     size = (side or picture.shape[1], side or picture.shape[0])
-    return cv2.warpAffine(picture, matrix, size, flags=interpolation, borderMode=cv2.BORDER_REFLECT_101)
+    border = cv2.BORDER_REFLECT_101 if picture.ndim == 3 else cv2.BORDER_CONSTANT
+    return cv2.warpAffine(picture, matrix, size, flags=interpolation, borderMode=border)
 
 
 def put_back(picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:

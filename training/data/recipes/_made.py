@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+import cv2
 import numpy as np
 
 from preprocessing.manifest import Record
@@ -75,15 +76,21 @@ class MadeFakes(Recipe):
         """A fake of ``self.reals[index]``."""
 
     def face(self, record: Record) -> tuple[np.ndarray, np.ndarray]:
-        """Picture and landmarks of a record.
+        """Picture and landmarks of a record; see :meth:`points`."""
+        return self.image(record), self.points(record)
+
+    def points(self, record: Record) -> np.ndarray:
+        """The landmarks of a record, ``(68 or 81, 2)``.
 
         Raises:
-            DataError: other than 68 or 81 landmarks.
+            DataError: they are others, not finite, or span no area.
         """
         points = self.landmarks(record)
         if len(points) not in (68, 81):
             raise DataError(f"{record.key}: has {len(points)} landmarks; making fakes needs 68 or 81")
-        return self.image(record), points
+        if not np.isfinite(points).all() or cv2.contourArea(cv2.convexHull(points)) < 1:
+            raise DataError(f"{record.key}: its landmarks are no face: not finite, or all on one line")
+        return points
 
     def partners(self) -> Partners:
         """The search for similar faces among ``self.reals``; reads all their landmarks.
@@ -94,7 +101,7 @@ class MadeFakes(Recipe):
         sources = [(r.dataset, r.source) for r in self.reals]
         if len(set(sources)) < 2:
             raise DataError(f"swapping faces needs real faces of two sources; all are of {'/'.join(sources[0])}")
-        return Partners(np.stack([self.landmarks(r)[:POINTS] for r in self.reals]), sources)
+        return Partners(np.stack([self.points(r)[:POINTS] for r in self.reals]), sources)
 
 
 def alike(rng: np.random.Generator, call: Callable[..., T], pictures: tuple, *more: tuple) -> list[T]:
