@@ -48,8 +48,9 @@ def forged_by(choice: Choice, batch: Batch, bases: Tensor) -> Forged:
         if chosen.mean() < LEAST:
             continue
         blending, share = BLENDINGS[int(choice.kind[row])], float(choice.share[row])
-        made, _ = forge(_pixels(fake), _pixels(image[row]), chosen, blending, share, rng)
-        image[row], mask[row] = _normalized(made).to(image), torch.from_numpy(chosen).to(mask)
+        made, weights = forge(_pixels(fake), _pixels(image[row]), chosen, blending, share, rng)
+        image[row] = _normalized(made).to(image)
+        mask[row] = torch.from_numpy(np.maximum(chosen, weights)).to(mask)  # a feathered border is a hull's
         label[row], kind[row] = 1, choice.kind[row]
     return Forged(image, label, kind, choice.share, mask).with_mirrored()
 

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.core.errors import ConfigError
 from training.core.registry import DETECTORS
 from training.core.types import Batch, Losses
 from training.detectors._classifier import Classifier
@@ -32,9 +33,17 @@ class UiaVit(Classifier):
     released = {"model.": "backbone.", "model.norm_middle.": "norm.", "model.head.": "head.", "model.c_": "c_"}
 
     def __init__(
-        self, backbone: Callable[[], nn.Module], consistency: float = 0.06, keep: float = 0.05, cross: float = 0.5
+        self,
+        backbone: Callable[[], nn.Module],
+        resolution: int,
+        consistency: float = 0.06,
+        keep: float = 0.05,
+        cross: float = 0.5,
     ) -> None:
         super().__init__(backbone)
+        if resolution != self.backbone.resolution:
+            wanted = self.backbone.resolution
+            raise ConfigError(f"data.resolution is {resolution}; the positions of uia_vit's patches are for {wanted}")
         self.weights = consistency, keep, cross
         dim = self.backbone.dim
         self.head = nn.Linear(2 * dim, 2)

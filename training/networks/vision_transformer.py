@@ -28,7 +28,7 @@ class Vit(VisionTransformer):
 
     def __init__(self, resolution: int, patch: int = 16, width: int = 768, layers: int = 12, heads: int = 12) -> None:
         super().__init__(resolution, patch, num_classes=0, embed_dim=width, depth=layers, num_heads=heads)
-        self.dim, self.grid = width, resolution // patch
+        self.dim, self.resolution, self.grid = width, resolution, resolution // patch
 
     def forward(self, image: Tensor) -> Tensor:
         """Of normalized pictures ``(N, 3, R, R)``."""

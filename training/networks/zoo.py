@@ -83,7 +83,7 @@ BACKBONES: dict[str, Entry] = {
     ),
     "sta_clip_l14": Entry(
         "sta:Sta",
-        "clip:hub_l14",
+        None,
         CLIP_MEAN,
         CLIP_STD,
         224,
