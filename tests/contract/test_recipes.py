@@ -95,8 +95,11 @@ class TestRecipe:
         assert states == (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())
 
     def test_batches_do_not_depend_on_the_number_of_workers(self, name: str, params: dict, toy: Path) -> None:
+        corpus = corpus_of(toy, augment=AugmentConfig())
+        few = replace(corpus, records=[r for r in corpus.records if r.source in ("000", "001")])
+
         def batches(workers: int) -> list[Batch]:
-            epochs = Batches(augmented(name, params, toy), 3, workers, train=True)
+            epochs = Batches(recipe_of(name, params, few), 3, workers, train=True)
             return [batch for epoch in (0, 1) for batch in epochs(epoch)]
 
         assert all_equal(batches(0), batches(2))
