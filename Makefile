@@ -1,5 +1,5 @@
 PYTHON := .venv/bin/python
-DEMO := demo
+DEMO := datasets/demo
 RUN := runs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
 
 .PHONY: install demo test lint format
@@ -11,10 +11,10 @@ install:
 demo: install
 	@$(PYTHON) -m preprocessing.demo.draw --output $(DEMO)/raw
 	@for set in FaceForensics++ Celeb-DF-v2; do \
-	    $(PYTHON) preprocessing/preprocess.py --dataset $$set --root $(DEMO)/raw/$$set --output $(DEMO)/datasets || exit; \
+	    $(PYTHON) preprocessing/preprocess.py --dataset $$set --root $(DEMO)/raw/$$set --output $(DEMO) || exit; \
 	done
 	@$(PYTHON) preprocessing/rearrange.py --dataset FaceForensics++ Celeb-DF-v2 \
-	    --datasets $(DEMO)/datasets --output $(DEMO)/manifests
+	    --datasets $(DEMO) --output $(DEMO)/manifests
 	@$(PYTHON) training/train.py --detector_path config/detector/clip_freq.yaml --protocol demo --output $(RUN)
 	@$(PYTHON) -m analysis.report $(RUN) --output $(RUN)/report.html
 
