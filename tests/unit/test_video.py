@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -91,6 +94,26 @@ def test_another_number_of_frames_is_refused_by_name(network, frames):
         network(clips(1, frames + 1, size))
     with pytest.raises(ContractError, match=r"data\.recipe\.length"):
         network(clips(1, frames, size)[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "base"),
+    [
+        ("timesformer_b16", "timesformer", "timesformer."),
+        ("videomae_b16", "videomae", "videomae."),
+        ("xclip_b32", "xclip", ""),
+    ],
+)
+def test_hugging_faces_files_have_every_weight_of_the_network(name, file, base):
+    published = json.loads((Path(__file__).parents[1] / "golden" / "data" / "v1" / f"{file}.json").read_text())["state"]
+    shapes = {
+        k.replace("backbone.", base): torch.empty(v, device="meta") for k, v in published.items() if "backbone." in k
+    }
+    with torch.device("meta"):
+        network = maker(Spec(name=name, params={"weights": "random"}))()
+        converted = network.convert({**shapes, "classifier.weight": torch.empty(2, 2)})
+    own = network.state_dict()
+    assert {k: v.shape for k, v in converted.items()} == {k: v.shape for k, v in own.items()}
 
 
 def test_order_of_frames_matters_to_attention_over_time():

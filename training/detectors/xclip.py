@@ -13,7 +13,7 @@ from torch import Tensor
 
 from training.core.registry import DETECTORS
 from training.detectors._clip_classifier import ClipClassifier
-from training.networks.clip import from_hf
+from training.networks.video_names import released, xclip
 
 
 @DETECTORS.register("xclip")
@@ -23,8 +23,4 @@ class XClip(ClipClassifier):
     @classmethod
     def from_released(cls, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """DeepfakeBench's checkpoints, with Hugging Face's names."""
-        stem = {k.removeprefix("backbone.").removeprefix("vision_model."): v for k, v in state.items()}
-        head = {k: v for k, v in stem.items() if k.startswith("head.")}
-        norm = {k.replace("fc_norm.", "backbone.pooled_norm."): v for k, v in stem.items() if k.startswith("fc_norm.")}
-        vision = {k: v for k, v in stem.items() if not k.startswith(("head.", "fc_norm."))}
-        return head | norm | {f"backbone.{k}": v for k, v in from_hf(vision).items()}
+        return released(state, xclip)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import partial
 
 import torch
@@ -13,6 +14,7 @@ from timm.models.vision_transformer import Attention
 from torch import Tensor, nn
 
 from training.core.errors import ContractError
+from training.networks import video_names
 from training.networks.video import check_frames
 
 
@@ -68,6 +70,10 @@ class TimeSformer(nn.Module):
             token, x = block(token, x)
         return self.norm(token)[:, 0]
 
+    def convert(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Hugging Face's published weights under our names; our own as they are."""
+        return video_names.adopt(self, state, "timesformer.", video_names.timesformer)
+
 
 def sinusoids(count: int, dim: int) -> Tensor:
     """Fixed positions ``(1, count, dim)`` (Vaswani et al., NeurIPS 2017, section 3.5)."""
@@ -102,6 +108,10 @@ class VideoMae(nn.Module):
         check_frames(clip, self.frames, "videomae")
         x = self.tubes(clip.transpose(1, 2)).flatten(2).mT + self.positions
         return self.pooled_norm(self.norm(self.blocks(x)).mean(1))
+
+    def convert(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Hugging Face's published weights under our names; our own as they are."""
+        return video_names.adopt(self, state, "videomae.", video_names.videomae)
 
 
 class MessageBlock(ResidualAttentionBlock):
@@ -158,3 +168,7 @@ class XClip(nn.Module):
         for block in self.transformer["resblocks"]:
             x = block(x, self.frames)
         return self.pooled_norm(self.ln_post(x[:, 0]).unflatten(0, clip.shape[:2]).mean(1))
+
+    def convert(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Hugging Face's published weights under our names; our own as they are."""
+        return video_names.adopt(self, state, "vision_model.", video_names.xclip)
