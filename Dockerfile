@@ -6,6 +6,7 @@
 #
 # --shm-size: loader processes hand batches over through shared memory, and Docker's 64 MB are too few for them.
 # The mounted checkout is what runs (the installation is editable); without the mount the copy in the image does.
+# A checkout that was never installed lacks dlib's models: run ./install.sh in the container once.
 # A CPU-only image: --build-arg BASE=debian:bookworm-slim
 ARG BASE=nvidia/cuda:13.0.1-runtime-ubuntu24.04
 FROM ${BASE}
@@ -20,12 +21,9 @@ RUN useradd --create-home --uid ${USER_ID} assay && mkdir -p /workspace/assay /o
 USER assay
 WORKDIR /workspace/assay
 
-# First what changes rarely: a change of code alone reuses this layer.
-COPY --chown=assay install.sh requirements.lock pyproject.toml README.md LICENSE ./
-COPY --chown=assay weights/README.md weights/
+COPY --chown=assay . .
 ENV VENV=/opt/venv PATH=/opt/venv/bin:${PATH} PYTHONUNBUFFERED=1
 RUN ./install.sh
-COPY --chown=assay . .
 
 HEALTHCHECK CMD ["python", "training/train.py", "--list"]
 CMD ["python", "training/train.py", "--list"]
