@@ -147,8 +147,8 @@ def torchrun(processes: int, words: list[str], cwd: Path) -> subprocess.Complete
 
 
 def test_two_processes_equal_one(command: Callable[..., list[str]], run: Run, tmp_path: Path) -> None:
-    # Without batch statistics and with a mean loss, parts of a batch give its gradient. 45 draws in sixes leave a tail of
-    # three: two for one process, one for the other.
+    # Without batch statistics and with a mean loss, parts of a batch give its gradient. 45 draws in sixes leave a tail
+    # of three: two for one process, one for the other.
     clip = ["--detector_path", "clip", "--train_dataset", "Toy", "--test_dataset", "Other", *TINY, *SMALL]
     # SGD, because Adam turns the rounding of a vanishing gradient into a step.
     clip += ["--set", "data.frames_train=3", "--set", "optim.rule={name: sgd, lr: 0.01}"]

@@ -1,0 +1,120 @@
+"""predict.py says of a file what test.py says of the same faces, and says plainly when there is nothing to say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from preprocessing import preprocess, rearrange
+from preprocessing.faces.detect import Face
+from preprocessing.faces.tracks import find_tracks
+from tests.unit.media import face, face_video, needs_predictor, write_picture, write_video
+from training import predict, train
+from training import test as test_entry
+from training.engine.results import Scores
+
+pytestmark = needs_predictor
+XCEPTION = ["--detector_path", "xception", "--set", "backbone.size=tiny", "--set", "backbone.weights=random"]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Own videos, real and fake; their faces and manifest; a detector trained on them for a few steps."""
+    root = tmp_path_factory.mktemp("own")
+    for split, number in (("train", 0), ("val", 1), ("test", 2)):
+        face_video(root / f"raw/{split}/real/{number}.mp4", frames=5, shade=number)
+        face_video(root / f"raw/{split}/fake/swap/{number}.mp4", frames=5, shade=40 + number)
+    words = ["--dataset", "own", "--layout", "folder", "--root", str(root / "raw"), "--output", str(root / "datasets")]
+    assert preprocess.main([*words, "--workers", "0"]) == 0
+    rearrange.main(["--dataset", "own", "--datasets", str(root / "datasets"), "--output", str(root / "manifests")])
+    train.main(
+        [*XCEPTION, "--train_dataset", "own", *data(root), "--set", "max_steps=3", "--output", str(root / "run")]
+    )
+    return root
+
+
+def data(root: Path) -> list[str]:
+    words = [f"data.root={root / 'datasets'}", f"data.manifests={root / 'manifests'}", "data.workers=0"]
+    return [word for item in words for word in ("--set", item)]
+
+
+def judged(home: Path, out: Path, *files: Path, code: int = 0) -> dict[str, dict]:
+    weights = ["--weights_path", str(home / "run/best.safetensors")]
+    assert predict.main([*weights, "--output", str(out), *map(str, files)]) == code
+    tree = json.loads((out / "predictions.json").read_text())
+    return {Path(item["file"]).name: item for item in tree["files"]}
+
+
+def test_the_verdict_is_what_testing_says_of_the_same_video(home: Path, tmp_path: Path) -> None:
+    weights = ["--weights_path", str(home / "run/best.safetensors"), "--test_dataset", "own", *data(home)]
+    test_entry.main([*weights, "--output", str(tmp_path / "test")])
+    scores = Scores.load(tmp_path / "test/scores/own.csv")
+    for kind, video in (("real", "test/real/2"), ("fake/swap", "test/fake/swap/2")):
+        expected = scores.select(scores.video == video)
+        verdict = judged(home, tmp_path / kind, home / f"raw/test/{kind}/2.mp4")["2.mp4"]
+        [only] = verdict["faces"]
+        assert [frame["frame"] for frame in only["frames"]] == expected.frame.tolist() == [0, 1, 2, 3, 4]
+        np.testing.assert_allclose([f["fake_prob"] for f in only["frames"]], expected.fake_prob, rtol=0, atol=1e-6)
+        assert verdict["fake_prob"] == pytest.approx(expected.fake_prob.mean())
+        assert (tmp_path / kind / "0001_2.png").is_file()
+
+
+def test_several_faces_are_followed_separately_and_the_most_suspicious_one_decides(home: Path, tmp_path: Path) -> None:
+    left, right = face(), cv2.GaussianBlur(face()[:, ::-1], (0, 0), 1)
+    frames = [np.hstack([np.roll(left, i, 1), np.roll(right, -i, 1)]) for i in range(4)]
+    verdict = judged(home, tmp_path / "out", write_video(tmp_path / "two.mp4", frames))["two.mp4"]
+    assert len(verdict["faces"]) == 2
+    for item in verdict["faces"]:
+        sides = {frame["box"][0] < left.shape[1] // 2 for frame in item["frames"]}
+        assert len(sides) == 1 and len(item["frames"]) == 4
+    assert verdict["fake_prob"] == max(item["fake_prob"] for item in verdict["faces"])
+
+
+def test_what_cannot_be_judged_is_said_in_one_line_and_loses_nothing(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    folder = tmp_path / "files"
+    write_picture(folder / "a_good.png", face())
+    write_picture(folder / "b_blank.png", np.full((80, 80, 3), 90, np.uint8))
+    (folder / "c_empty.mp4").write_bytes(b"")
+    (folder / "d_text.jpg").write_text("not a picture")
+    (folder / "ignored.txt").write_text("no media")
+    found = judged(home, tmp_path / "out", folder, code=1)
+    assert list(found) == ["a_good.png", "b_blank.png", "c_empty.mp4", "d_text.jpg"]
+    assert found["a_good.png"]["fake_prob"] is not None
+    assert found["b_blank.png"]["note"] == "no face found" and not found["b_blank.png"]["failed"]
+    assert found["c_empty.mp4"]["failed"] and "empty file" in found["c_empty.mp4"]["note"]
+    assert found["d_text.jpg"]["failed"]
+    said = capsys.readouterr().out.splitlines()
+    assert sum("d_text.jpg" in line for line in said) == 1
+    assert said[-1] == f"results: {tmp_path / 'out'}"
+
+
+def test_bad_usage_is_named(home: Path, tmp_path: Path) -> None:
+    from training.core.errors import ConfigError
+
+    weights = ["--weights_path", str(home / "run/best.safetensors")]
+    with pytest.raises(ConfigError, match="--weights_path is missing"):
+        predict.main(["x.png"])
+    with pytest.raises(ConfigError, match=r"no such file or folder: .*nowhere\.png"):
+        predict.main([*weights, str(tmp_path / "nowhere.png")])
+    with pytest.raises(ConfigError, match="holds no pictures or videos"):
+        predict.main([*weights, str(tmp_path)])
+
+
+def test_tracks_take_each_face_once_per_frame_and_start_anew_elsewhere() -> None:
+    def box(left: int) -> Face:
+        return Face(left, 0, left + 9, 9, 1.0)
+
+    detections = [[box(0), box(50)], [box(52), box(3)], [], [box(5)], [box(100)]]
+    marks = iter(detections)
+    points = np.random.default_rng(0).uniform(0, 60, (68, 2))
+    frames = [(i, np.zeros((64, 128, 3), np.uint8)) for i in range(len(detections))]
+    tracks, empty = find_tracks(frames, lambda image: next(marks), lambda image, found: points, size=32)
+    assert [[cut.index for cut in track.cuts] for track in tracks] == [[0, 1, 3], [0, 1], [4]]
+    assert [[cut.box.left for cut in track.cuts] for track in tracks] == [[0, 3, 5], [50, 52], [100]]
+    assert empty == [2]
