@@ -40,12 +40,11 @@ def test_the_readmes_method_is_found_and_trains(toy: Path, data_flags: list[str]
     listed = start("--list")
     assert re.search(r"^toy +xception +pairs +A toy: a backbone", listed.stdout, flags=re.MULTILINE), listed.stdout
     tiny = ["--set", "backbone.size=tiny", "--set", "backbone.weights=random", "--set", "data.workers=0"]
-    done = start("--detector_path", "toy", "--train_dataset", "Toy", *data_flags, *tiny, "--set", "max_steps=2")
+    words = ["--detector_path", "toy", "--train_dataset", "Toy", *data_flags, *tiny]
+    done = start(*words, "--set", "max_steps=2")
     assert done.returncode == 0, done.stderr
     assert list((copy / "runs/toy").glob("*/best.safetensors"))
-    wrong = start(
-        "--detector_path", "toy", "--train_dataset", "Toy", *data_flags, *tiny, "--set", "detector.smoothin=1"
-    )
+    wrong = start(*words, "--set", "detector.smoothin=1")
     assert "'detector.smoothin' is not a parameter of Toy; did you mean 'smoothing'?" in wrong.stderr
     assert wrong.returncode == 2
 
