@@ -42,7 +42,7 @@ class CapsuleNet(Classifier):
         self.head = Routing(capsules, noise, dropout)
 
     def outputs(self, image: Tensor) -> dict[str, Tensor]:
-        """``logits`` (N, 2), probabilities of the four values ``classes`` (N, 4, 2), capsules' vectors as ``feature``."""
+        """``logits`` (N, 2), probabilities ``classes`` (N, 4, 2) of the four values, capsules as ``feature``."""
         x = self.backbone.feature_map(image)
         feature = squash(torch.cat([capsule(x) for capsule in self.capsules], 1).transpose(1, 2))
         classes = self.head(feature).softmax(-1)

@@ -1,10 +1,10 @@
 """Xception against a synthesizer that learns which forgeries, of real and fake faces, it finds hard.
 
 Source: Chen et al., Self-supervised learning of adversarial example (CVPR 2022).
-Loss: ``L = CE + 0.1 MSE(map) + 0.05 AM-softmax(kind) + 0.1 MSE(share, where mixed)``: is it forged, where, how, how much.
-The synthesizer ascends the same loss (REINFORCE).
-Deviations: feathering follows the distance from the region's border (the reference took its sign), one color
-transfer instead of four, the share is not compared between pictures, a face that nothing was blended into counts as real.
+Loss: ``L = CE + 0.1 MSE(map) + 0.05 AM-softmax(kind) + 0.1 MSE(share, where mixed)``: is it forged, where, how, how
+much. The synthesizer ascends the same loss (REINFORCE).
+Deviations: feathering follows the distance from the region's border (the reference took its sign), one color transfer
+instead of four, the share is not compared between pictures, a face into which nothing was blended counts as real.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class Sladd(Classifier):
         return Losses(sum(self.weights[name] * part for name, part in parts.items()), parts)
 
     def _paired(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Per pair: the row that is shown, real or fake by chance, and both pictures ``(N, 6, H, W)``, that one first."""
+        """Per pair: the row that is shown, real or fake by chance, and both pictures (N, 6, H, W), that one first."""
         real, fake = ((batch.label == value).nonzero().squeeze(1) for value in (0, 1))
         if len(real) != len(fake) or batch.mask is None or batch.landmarks is None:
             raise ContractError("sladd needs data.recipe: {name: pairs, mask: true, landmarks: true}")

@@ -49,7 +49,7 @@ class HRNet(HighResolutionNet):
     @staticmethod
     def convert(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """ImageNet weights of timm or the authors, without the head."""
-        head = ("incre_modules.", "downsamp_modules.", "final_layer.", "classifier.")
+        head = ("incre_modules.", "downsamp_modules.", "final_layer.", "classifier.", "fc.")
         return {k: v for k, v in state.items() if not k.startswith(head)}
 
 
