@@ -61,10 +61,11 @@ def _write_frame(root: Path, name: str, video: str, number: int, source: int, fr
 
 @pytest.fixture(scope="session")
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two data sets, ``Toy`` and ``Other``, and their manifests."""
+    """A folder with the data sets ``Toy``, ``Other`` and, for clips, ``Long``, and their manifests."""
     root = tmp_path_factory.mktemp("toy")
     write_dataset(root, "Toy")
     write_dataset(root, "Other", sources=7)
+    write_dataset(root, "Long", sources=5, frames=32)
     return root
 
 

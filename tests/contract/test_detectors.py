@@ -28,7 +28,9 @@ def config_of(name: str, toy: Path, *overrides: str) -> Config:
     """The method as published, but with a tiny network from random weights and tiny batches."""
     layers = Layers().add_file(CONFIG / "train_config.yaml").add_file(CONFIG / "detector" / f"{name}.yaml")
     tiny = ["backbone.size=tiny", "backbone.weights=random"] if "backbone" in layers.tree else []
-    data = [f"data.root={toy / 'datasets'}", f"data.manifests={toy / 'manifests'}", "data.train=[Toy]"]
+    clips = DETECTORS.get(name).recipe == "clips"
+    data = [f"data.root={toy / 'datasets'}", f"data.manifests={toy / 'manifests'}"]
+    data += ["data.train=[Long]" if clips else "data.train=[Toy]"]
     return Asked(overrides=[*tiny, *data, "data.workers=0", "data.batch_size=4", *overrides]).over(layers)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 
@@ -15,6 +16,8 @@ def run_entry(main: Callable[[list[str]], int | None]) -> None:
     ``--debug`` anywhere on the command line lets the traceback through.
     """
     argv = sys.argv[1:]
+    # Read when torch is imported. Threads that spin while they wait make a step ten times slower on a shared machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         sys.exit(main(argv) or 0)
     except BenchError as error:
