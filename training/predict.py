@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.core.cli import add_debug, run_entry
+from training.core.cli import add_run_options, run_entry
 
 if TYPE_CHECKING:
     from training.prediction import FileVerdict
@@ -26,9 +26,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--detector_path", metavar="YAML", help="the method; needed for published checkpoints only")
     p.add_argument("--frames", type=int, default=32, metavar="N", help="frames per video, evenly spread; 0: all (32)")
     p.add_argument("--output", type=Path, metavar="FOLDER", help="where results go (default: predictions/<time>)")
-    p.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N")
-    p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="any other key")
-    add_debug(p)
+    add_run_options(p)
     return p
 
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
-from training.core.cli import add_debug, run_entry
+from training.core.cli import add_data_options, add_run_options, data_flags, run_entry
 
 EPILOG = """examples:
   python training/test.py --weights_path runs/demo/best.safetensors --test_dataset FF-DF Celeb-DF-v2
@@ -22,29 +21,11 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="test.py", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    p.add_argument("--list", action="store_true", help="list the detectors and leave")
     p.add_argument("--weights_path", metavar="FILE", help="a checkpoint of Assay's or of a method's authors")
-    p.add_argument("--detector_path", metavar="YAML", help="the method; needed for published checkpoints only")
-    p.add_argument("--protocol", metavar="YAML", help="choices of config/protocol that override the checkpoint's")
-    p.add_argument("--test_dataset", nargs="+", metavar="SET", help="data sets to test on (data.test)")
     p.add_argument("--output", metavar="FOLDER", help="where results go (default: test/<time> beside the checkpoint)")
-    p.add_argument("--no-save_feat", action="store_true", help="keep no features beside the scores (log.save_feat)")
-    p.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N")
-    p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="any other key")
-    p.add_argument("--ddp", action="store_true", help="accepted for DeepfakeBench's scripts; torchrun is enough")
-    p.add_argument("--local_rank", "--local-rank", type=int, metavar="N", help="likewise; torchrun says it itself")
-    add_debug(p)
+    add_data_options(p)
+    add_run_options(p)
     return p
-
-
-def flags(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """What the flags stand for in the configuration."""
-    meaning = {
-        "--test_dataset": args.test_dataset and {"data": {"test": args.test_dataset}},
-        "--no-save_feat": args.no_save_feat and {"log": {"save_feat": False}},
-        "--device": args.device and {"device": args.device},
-    }
-    return {flag: tree for flag, tree in meaning.items() if tree}
 
 
 def main(argv: list[str]) -> None:
@@ -71,7 +52,7 @@ def start(args: argparse.Namespace) -> None:
     if args.weights_path is None:
         raise ConfigError("--weights_path is missing: the checkpoint to test")
     trained = load_trained(
-        Path(args.weights_path), args.detector_path, Asked(args.protocol, flags(args), args.overrides)
+        Path(args.weights_path), args.detector_path, Asked(args.protocol, data_flags(args), args.overrides)
     )
     folder = evaluate_checkpoint(trained, Path(args.weights_path), Path(args.output) if args.output else None)
     if folder is not None:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from training.core.cli import add_debug, run_entry
+from training.core.cli import add_data_options, add_run_options, data_flags, run_entry
 
 EPILOG = """examples:
   python training/train.py --list
@@ -22,36 +22,26 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="train.py", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    p.add_argument("--list", action="store_true", help="list the detectors and leave")
     p.add_argument("--version", action="store_true", help="print the version and leave")
-    p.add_argument("--detector_path", metavar="YAML", help="a file, or the bare name of one in config/detector")
-    p.add_argument("--protocol", metavar="YAML", help="choices of config/protocol that override the detector's YAML")
     p.add_argument("--train_dataset", nargs="+", metavar="SET", help="data sets to learn from (data.train)")
-    p.add_argument("--test_dataset", nargs="+", metavar="SET", help="data sets to test on afterwards (data.test)")
     p.add_argument("--weights_path", metavar="FILE", help="Assay checkpoint to start from instead of fresh weights")
     p.add_argument("--output", metavar="RUN", help="the new run folder (default: runs/<detector>/<time>)")
     p.add_argument("--resume", metavar="RUN", help="continue a run folder from its last saved state")
     p.add_argument("--no-save_ckpt", action="store_true", help="keep no checkpoints (log.save_ckpt)")
-    p.add_argument("--no-save_feat", action="store_true", help="keep no features beside test scores (log.save_feat)")
     p.add_argument("--task_target", metavar="NAME", help="a word to add to the run folder's name")
-    p.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N")
-    p.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="any other key")
-    p.add_argument("--ddp", action="store_true", help="accepted for DeepfakeBench's scripts; torchrun is enough")
-    p.add_argument("--local_rank", "--local-rank", type=int, metavar="N", help="likewise; torchrun says it itself")
-    add_debug(p)
+    add_data_options(p)
+    add_run_options(p)
     return p
 
 
 def flags(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """What the flags stand for in the configuration."""
-    meaning = {
-        "--train_dataset": args.train_dataset and {"data": {"train": args.train_dataset}},
-        "--test_dataset": args.test_dataset and {"data": {"test": args.test_dataset}},
-        "--no-save_ckpt": args.no_save_ckpt and {"log": {"save_ckpt": False}},
-        "--no-save_feat": args.no_save_feat and {"log": {"save_feat": False}},
-        "--device": args.device and {"device": args.device},
-    }
-    return {flag: tree for flag, tree in meaning.items() if tree}
+    meaning = data_flags(args)
+    if args.train_dataset:
+        meaning["--train_dataset"] = {"data": {"train": args.train_dataset}}
+    if args.no_save_ckpt:
+        meaning["--no-save_ckpt"] = {"log": {"save_ckpt": False}}
+    return meaning
 
 
 def main(argv: list[str]) -> None:

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from training.core.errors import BenchError
 
@@ -33,6 +34,38 @@ def run_entry(main: Callable[[list[str]], int | None]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """What training, testing and prediction have in common."""
+    parser.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="any other key"
+    )
+    add_debug(parser)
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """What training and testing have in common; flags of DeepfakeBench keep their names."""
+    parser.add_argument("--list", action="store_true", help="list the detectors and leave")
+    parser.add_argument("--detector_path", metavar="YAML", help="a file, or the bare name of one in config/detector")
+    parser.add_argument(
+        "--protocol", metavar="YAML", help="choices of config/protocol that override the detector's YAML"
+    )
+    parser.add_argument("--test_dataset", nargs="+", metavar="SET", help="data sets to test on (data.test)")
+    parser.add_argument("--no-save_feat", action="store_true", help="keep no features beside scores (log.save_feat)")
+    parser.add_argument("--ddp", action="store_true", help="accepted for DeepfakeBench's scripts; torchrun is enough")
+    parser.add_argument("--local_rank", "--local-rank", type=int, metavar="N", help="likewise; torchrun says it itself")
+
+
+def data_flags(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """What the shared flags stand for in the configuration."""
+    meaning = {
+        "--test_dataset": args.test_dataset and {"data": {"test": args.test_dataset}},
+        "--no-save_feat": args.no_save_feat and {"log": {"save_feat": False}},
+        "--device": args.device and {"device": args.device},
+    }
+    return {flag: tree for flag, tree in meaning.items() if tree}
 
 
 def add_debug(parser: argparse.ArgumentParser) -> None:
