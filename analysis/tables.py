@@ -12,6 +12,7 @@ from typing import Any
 
 from analysis import style
 from analysis.collect import Result, collect
+from analysis.facts import caveats
 from training.core.cli import add_debug, run_entry
 from training.core.paths import atomic, shown
 from training.engine.results import write_json
@@ -105,24 +106,28 @@ def markdown(rows: Sequence[Row]) -> str:
     return "\n".join(parts)
 
 
-def write_tables(rows: Sequence[Row], folder: Path) -> None:
-    """Write ``table.md``, ``table.csv`` (one line per figure) and ``table.json`` into ``folder``."""
+def with_caveats(results: Sequence[Result]) -> str:
+    """All figures as Markdown, and below them what a reader must know before quoting one."""
+    notes = (f"- note: {sentence}{f' ({where})' if where else ''}" for sentence, where in caveats(results))
+    return "\n".join([markdown(cross_table(results)), *notes]).rstrip() + "\n"
+
+
+def write_tables(results: Sequence[Result], folder: Path) -> str:
+    """Write ``table.md``, ``table.csv`` (one line per figure) and ``table.json`` into ``folder``; the Markdown."""
+    rows, text = cross_table(results), with_caveats(results)
     with atomic(folder / "table.md") as temporary:
-        temporary.write_text(markdown(rows), encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
     with atomic(folder / "table.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(_long(rows[0], "video/auc", {})) if rows else [], lineterminator="\n")
         writer.writeheader()
         writer.writerows(_long(row, name, row.metrics[name]) for row in rows for name in row.metrics)
     write_json(folder / "table.json", [vars(row) for row in rows])
+    return text
 
 
 def report_tables(folder: Path) -> str:
-    """Write the tables of one run into its folder; the Markdown to print, with what the run notes about its figures."""
-    results = collect([folder])
-    rows = cross_table(results)
-    write_tables(rows, folder)
-    notes = dict.fromkeys(note for result in results for note in result.notes)
-    return "\n".join([markdown(rows), *(f"note: {note}" for note in notes)])
+    """Write the tables of one run into its folder; the Markdown to print."""
+    return write_tables(collect([folder]), folder)
 
 
 def _long(row: Row, name: str, figure: dict[str, Any]) -> dict[str, Any]:
@@ -157,10 +162,10 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write table.md, table.csv, table.json")
     add_debug(parser)
     args = parser.parse_args(argv)
-    rows = cross_table(collect(args.runs))
-    print(markdown(rows))
+    results = collect(args.runs)
+    print(with_caveats(results))
     if args.output:
-        write_tables(rows, args.output)
+        write_tables(results, args.output)
         print(f"tables: {shown(args.output)}/table.{{md,csv,json}}")
 
 

@@ -192,9 +192,6 @@ def _card(
         notes.append("no validation split: the last epoch is kept, not the best")
     if cfg.evaluate.select == "test":
         notes.append("compatibility switch select=test: the checkpoint was chosen on the test sets")
-    if cfg.backbone and cfg.backbone.params.get("weights") == "random":
-        size = cfg.backbone.params.get("size", "full")
-        notes.append(f"the backbone {cfg.backbone.name} ({size}) started from random weights")
     return Card(
         config=to_tree(cfg),
         classes=classes,

@@ -47,6 +47,7 @@ def save_weights(path: Path, network: nn.Module, card: Card) -> None:
     state = {k: v.detach().cpu().contiguous().clone() for k, v in network.state_dict().items()}
     with atomic(path) as temporary:
         save_file(state, temporary, metadata={HEADER: json.dumps(asdict(card))})
+        temporary.chmod(0o644)  # safetensors lets only the owner read; results are for colleagues too
 
 
 def read_card(path: Path) -> Card | None:
