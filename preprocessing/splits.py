@@ -23,8 +23,8 @@ def split_groups(labels: Mapping[str, frozenset[int]], shares: Mapping[str, floa
 
     Args:
         labels: per group, the labels (0 real, 1 fake) of its videos. A group is never divided.
-        shares: split name -> share; the shares sum to 1. A label with as many groups as there are splits, or more,
-            gets at least one in each.
+        shares: split name -> share; the shares sum to 1. A label's first group goes to the first split (train), its
+            second to the last (test), and the next to those between: each gets one as soon as there are enough.
     """
     wanted = {(label, split): n for label in (0, 1) for split, n in _quotas(labels, label, shares).items()}
     given: Counter[tuple[int, str]] = Counter()
@@ -39,8 +39,9 @@ def split_groups(labels: Mapping[str, frozenset[int]], shares: Mapping[str, floa
 
 def _quotas(labels: Mapping[str, frozenset[int]], label: int, shares: Mapping[str, float]) -> dict[str, int]:
     total = sum(label in found for found in labels.values())
-    least = 1 if total >= len(shares) else 0
-    quotas = {split: max(round(share * total), least) for split, share in shares.items()}
+    first, *between, last = shares
+    served = (first, last, *between)[:total]
+    quotas = {split: max(round(share * total), int(split in served)) for split, share in shares.items()}
     largest = max(quotas, key=lambda split: quotas[split])
     quotas[largest] += total - sum(quotas.values())
     return quotas

@@ -314,6 +314,12 @@ def test_every_split_gets_a_group_of_each_label_that_has_three(labels):
             assert all(counts[split] >= 1 for split in SHARES)
 
 
+@pytest.mark.parametrize(("groups", "filled"), [(1, ["train"]), (2, ["test", "train"]), (3, ["test", "train", "val"])])
+def test_few_groups_serve_training_first_and_testing_second(groups, filled):
+    splits = split_groups({f"g{i}": frozenset({0}) for i in range(groups)}, SHARES)
+    assert sorted(splits.values()) == filled
+
+
 def test_large_sets_are_divided_by_the_shares():
     labels = {f"g{i}": frozenset({i % 2}) for i in range(1000)}
     counts = Counter(split_groups(labels, SHARES).values())
