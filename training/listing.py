@@ -1,36 +1,55 @@
-"""What ``train.py --list`` prints."""
+"""What ``train.py --list`` prints. It must come at once, so the detectors' files are read, not imported."""
 
 from __future__ import annotations
 
 import ast
+import json
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from training.core.config import read_yaml
 from training.core.paths import CONFIG
 from training.core.registry import DETECTORS
 
+STATUS = CONFIG / "status.json"
+"""Per detector its number of parameters and what became of its golden figures, as ``check.py --write-status`` saw."""
+HEADER = ("detector", "family", "year", "backbone", "recipe", "parameters", "golden", "what it is")
+
 
 def detectors_table() -> str:
-    """One line per detector: name, backbone, recipe, and the first sentence of its file. Imports none of them."""
-    rows = [("detector", "backbone", "recipe", "what it is"), *(_row(name) for name in DETECTORS.names())]
-    widths = [max(len(row[i]) for row in rows) for i in range(3)]
-    lines = ["  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[3]]) for row in rows]
-    return "\n".join(lines)
+    """One line per detector, as ``HEADER`` says; ``-`` where something is not known of it."""
+    status = json.loads(STATUS.read_text(encoding="utf-8")) if STATUS.is_file() else {}
+    rows = [HEADER, *(_row(name, status.get(name, {})) for name in DETECTORS.names())]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
-def _row(name: str) -> tuple[str, str, str, str]:
+def _row(name: str, status: dict[str, Any]) -> tuple[str, ...]:
     yaml = CONFIG / "detector" / f"{name}.yaml"
     tree = read_yaml(yaml) if yaml.is_file() else {}
     recipe = tree.get("data", {}).get("recipe", "frames")
-    return name, _name(tree.get("backbone", "-")), _name(recipe), _first_line(name)
+    module = ast.parse(Path(find_spec(f"{DETECTORS.package}.{name}").origin).read_text(encoding="utf-8"))
+    facts = constants(module)
+    size = f"{status['parameters'] / 1e6:.2f} M" if status else "-"
+    given = (str(facts.get("family", "-")), str(facts.get("year", "-")), _name(tree.get("backbone", "-")))
+    return name, *given, _name(recipe), size, status.get("golden", "-"), _first_line(module)
+
+
+def constants(module: ast.Module) -> dict[str, Any]:
+    """Class attributes with a literal value, of the registered class, by name."""
+    found = {}
+    for node in module.body:
+        if isinstance(node, ast.ClassDef) and node.decorator_list:
+            for item in node.body:
+                if isinstance(item, ast.Assign) and isinstance(item.value, ast.Constant):
+                    found |= {t.id: item.value.value for t in item.targets if isinstance(t, ast.Name)}
+    return found
 
 
 def _name(block: object) -> str:
     return block.get("name", "-") if isinstance(block, dict) else str(block)
 
 
-def _first_line(name: str) -> str:
-    origin = find_spec(f"{DETECTORS.package}.{name}").origin
-    text = ast.get_docstring(ast.parse(Path(origin).read_text(encoding="utf-8")))
-    return (text or "").partition("\n")[0]
+def _first_line(module: ast.Module) -> str:
+    return (ast.get_docstring(module) or "").partition("\n")[0]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
@@ -17,8 +19,9 @@ from training.core.schema import Config
 from training.core.types import Batch, Task
 from training.data.recipe import Drawn
 from training.data.select import class_names, person_names, select
-from training.detectors.base import Detector, Progress
+from training.detectors.base import Detector, Family, Progress
 from training.engine.update import Update
+from training.listing import constants
 
 CPU = torch.device("cpu")
 FRAMEWORK = {"backbone", "num_methods", "num_persons", "resolution"}
@@ -69,6 +72,14 @@ class TestDetector:
     def test_is_documented(self, name: str, toy: Path) -> None:
         module = inspect.getmodule(DETECTORS.get(name))
         assert module.__doc__ and module.__doc__.strip().endswith(".")
+
+    def test_family_and_year_are_given_where_the_list_finds_them(self, name: str, toy: Path) -> None:
+        method = DETECTORS.get(name)
+        source = inspect.getmodule(method)
+        listed = constants(ast.parse(inspect.getsource(source)))
+        assert (listed["family"], listed["year"]) == (method.family, method.year)
+        assert method.family in get_args(Family)
+        assert str(method.year) in source.__doc__, "the year is that of the source its file names"
 
     def test_one_step_changes_parameters_and_is_finite_and_repeatable(self, name: str, toy: Path) -> None:
         states = []

@@ -38,7 +38,8 @@ def test_the_readmes_method_is_found_and_trains(toy: Path, data_flags: list[str]
         )
 
     listed = start("--list")
-    assert re.search(r"^toy +xception +pairs +A toy: a backbone", listed.stdout, flags=re.MULTILINE), listed.stdout
+    row = r"^toy +naive +2026 +xception +pairs +- +- +A toy: a backbone"
+    assert re.search(row, listed.stdout, flags=re.MULTILINE), listed.stdout
     tiny = ["--set", "backbone.size=tiny", "--set", "backbone.weights=random", "--set", "data.workers=0"]
     words = ["--detector_path", "toy", "--train_dataset", "Toy", *data_flags, *tiny]
     done = start(*words, "--set", "max_steps=2")

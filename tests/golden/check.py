@@ -1,4 +1,4 @@
-"""Are golden figures reproduced? ``python tests/golden/check.py DIR [--only NAME]`` reads any folder of them."""
+"""Are golden figures reproduced? ``python tests/golden/check.py DIR [--only NAME ...]`` reads any folder of them."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ import yaml
 from tests.golden.compare import Result
 from tests.golden.networks import NOT_RETURNED, check_network, method_of
 from tests.golden.registry import CASES, discover
+from tests.golden.status import write_status
 from training.core.registry import DETECTORS
 
 DIFFERENCES: list[dict[str, str]] = yaml.safe_load(
@@ -75,10 +76,10 @@ class Report:
                 yield f"    {result.entry} skipped: {result.detail}"
 
 
-def golden_files(folder: Path, only: str | None = None) -> list[Path]:
-    """The golden files below ``folder``; ``only`` is a stem or ``folder/stem``."""
+def golden_files(folder: Path, only: list[str] | None = None) -> list[Path]:
+    """The golden files below ``folder``, or ``only`` some of them: stems or ``folder/stem``."""
     files = sorted(folder.rglob("*.json"))
-    return [f for f in files if only in (None, f.stem, name_of(f))]
+    return [f for f in files if only is None or {f.stem, name_of(f)} & set(only)]
 
 
 def name_of(path: Path) -> str:
@@ -102,11 +103,12 @@ def main(argv: list[str]) -> int:
     """Print a line per file and how many are reproduced; 1 when a known one is not, 2 when there is nothing to read."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--only", metavar="NAME", help="one file: its stem, or folder/stem")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these files: their stems, or folder/stem")
+    parser.add_argument("--write-status", action="store_true", help="keep the verdicts for train.py --list")
     options = parser.parse_args(argv)
     files = golden_files(options.folder, options.only)
     if not files:
-        print(f"error: no golden file {options.only or ''} in {options.folder}", file=sys.stderr)
+        print(f"error: no golden file {', '.join(options.only or [])} in {options.folder}", file=sys.stderr)
         return 2
     discover()
     reports = []
@@ -114,6 +116,8 @@ def main(argv: list[str]) -> int:
         reports.append(check_file(path))
         print(*reports[-1].lines(), sep="\n", flush=True)
     print(f"{sum(r.reproduced for r in reports)}/{len(reports)} reproduced")
+    if options.write_status:
+        write_status(files, reports)
     return 1 if any(r.failed for r in reports) else 0
 
 

@@ -29,6 +29,9 @@ class AltFreezing(SigmoidClipClassifier):
         every: temporal steps for each spatial one.
     """
 
+    family = "video"
+    year = 2023
+
     def __init__(self, backbone: Callable[[], nn.Module], dropout: float = 0.5, every: int = 20) -> None:
         super().__init__(backbone, dropout)
         self.every = every

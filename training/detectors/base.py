@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -16,6 +16,8 @@ from training.networks.weights import Renames, rename
 LossFn = Callable[[], Losses]
 Update = Callable[..., Losses]
 """``update(loss_fn, group="main")``: one optimizer step on the loss that ``loss_fn()`` returns."""
+Family = Literal["naive", "spatial", "frequency", "foundation", "video"]
+"""DeepfakeBench's groups, and ``foundation``: what adapts a model pretrained on pictures and text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,9 @@ class Detector(nn.Module, ABC):
     included), ``num_persons`` (identities of ``batch.person``) and ``resolution`` (pixels).
     """
 
+    family: ClassVar[Family]
+    year: ClassVar[int]
+    """Of publication."""
     tasks: ClassVar[tuple[Task, ...]] = (Task.DETECTION,)
     recipe: ClassVar[str | None] = None
     """The recipe this method cannot do without; None when any will do."""

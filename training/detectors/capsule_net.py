@@ -28,6 +28,8 @@ class CapsuleNet(Classifier):
         noise, dropout: of the routing while training.
     """
 
+    family = "spatial"
+    year = 2019
     released = {
         "vgg_ext.vgg_1.": "backbone.features.",
         "fea_ext.capsules.": "capsules.",

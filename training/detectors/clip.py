@@ -19,6 +19,9 @@ from training.networks.clip import from_hf
 class Clip(Classifier):
     """See the module. ``backbone.tune: frozen`` makes it a linear probe."""
 
+    family = "foundation"
+    year = 2021
+
     def encode(self, image: Tensor) -> Tensor:
         """Features ``(N, dim)``."""
         return self.backbone(image)

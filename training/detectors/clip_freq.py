@@ -1,9 +1,9 @@
 """CLIP with tuned layer norms, joined with image frequencies that an edge map weights, and blind to identity.
 
-Assay's own method on top of GenD (arXiv 2508.06248): unit-length CLIP features, a linear head, alignment and uniformity
-losses. Slerp augmentation is its predecessor's (arXiv 2503.19683). New are ``v = c + Proj(u)``, where ``u`` reads FFT
-and wavelet details weighted by a boundary map W, and an identity discriminator on ``c`` behind a gradient reversal.
-``Proj`` starts at zero, so an untrained clip_freq says what GenD says; with every addition off it is GenD.
+Assay's own method (2026) on top of GenD (arXiv 2508.06248): unit-length CLIP features, a linear head, alignment and
+uniformity losses. Slerp augmentation is its predecessor's (arXiv 2503.19683). New are ``v = c + Proj(u)``, where ``u``
+reads FFT and wavelet details weighted by a boundary map W, and an identity discriminator on ``c`` behind a gradient
+reversal. ``Proj`` starts at zero, so an untrained clip_freq says what GenD says; with every addition off it is GenD.
 
 ``L = L_cls + 0.5 L_uniformity + 0.1 L_alignment + 0.1 L_consistency + L_identity [+ 0.1 L_boundary]``
 
@@ -43,6 +43,9 @@ class ClipFreq(Detector):
         supervision: loss weight that pulls W to the border of ``batch.mask``; needs masks.
         mean, std: with which images are normalized.
     """
+
+    family = "foundation"
+    year = 2026
 
     def __init__(
         self,

@@ -29,6 +29,8 @@ class Core(Classifier):
         weight: of the consistency.
     """
 
+    family = "spatial"
+    year = 2022
     recipe = "frames"
     released = released("backbone.", "backbone.")
 

@@ -16,4 +16,6 @@ from training.networks.efficientnet import released
 class EfficientNetB4(Classifier):
     """See the module."""
 
+    family = "naive"
+    year = 2019
     released = released("backbone.", "backbone.")

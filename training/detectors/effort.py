@@ -35,6 +35,9 @@ class Effort(Classifier):
         orthogonality, spectrum: loss weights; the authors' regularized variant sets both to 1.
     """
 
+    family = "foundation"
+    year = 2025
+
     def __init__(self, backbone: Callable[[], nn.Module], orthogonality: float = 0.0, spectrum: float = 0.0) -> None:
         super().__init__(backbone)
         self.orthogonality, self.spectrum = orthogonality, spectrum

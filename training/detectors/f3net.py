@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import scipy.fft
 import torch
 from torch import Tensor, nn
@@ -28,6 +29,8 @@ class F3Net(Classifier):
         dropout: of the pooled feature.
     """
 
+    family = "frequency"
+    year = 2020
     released = {
         **released("backbone.", "backbone."),
         "backbone.last_linear.1.": "head.",
@@ -57,7 +60,7 @@ class Bands(nn.Module):
         super().__init__()
         edges = [(0, int(size // 2.82)), (int(size // 2.82), size // 2), (size // 2, size * 2), (0, size * 2)]
         degree = torch.arange(size)[:, None] + torch.arange(size)
-        dct = scipy.fft.dct(torch.eye(size, dtype=torch.float64).numpy(), axis=0, norm="ortho")
+        dct = scipy.fft.dct(np.eye(size), axis=0, norm="ortho")
         self.register_buffer("dct", torch.from_numpy(dct).float(), persistent=False)
         base = torch.stack([(degree >= low) & (degree <= high) for low, high in edges]).float()
         self.register_buffer("base", base, persistent=False)

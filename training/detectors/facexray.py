@@ -29,6 +29,8 @@ class FaceXray(Classifier):
         weight: of the drawing.
     """
 
+    family = "spatial"
+    year = 2020
     recipe = "face_xray"
     released = {
         "backbone.": "backbone.",

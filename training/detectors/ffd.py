@@ -28,6 +28,8 @@ class Ffd(Classifier):
         mask_weight: of the map's distance from the mask; 0 needs no masks.
     """
 
+    family = "spatial"
+    year = 2020
     released = {**released("backbone.", "backbone."), "map.c.": "map."}
 
     def __init__(self, backbone: Callable[[], nn.Module], mask_weight: float = 1.0) -> None:

@@ -36,6 +36,9 @@ TIME = {
 class FTCN(SigmoidClipClassifier):
     """See the module."""
 
+    family = "video"
+    year = 2021
+
     def __init__(self, backbone: Callable[[], nn.Module], dropout: float = 0.0) -> None:
         super().__init__(backbone, dropout)
 

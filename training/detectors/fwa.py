@@ -16,5 +16,7 @@ from training.networks.xception import released
 class Fwa(Classifier):
     """See the module."""
 
+    family = "spatial"
+    year = 2019
     recipe = "face_warp"
     released = released("backbone.", "backbone.")

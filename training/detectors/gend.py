@@ -30,6 +30,9 @@ class GenD(Detector):
         normalize: the head sees unit features; the losses always do.
     """
 
+    family = "foundation"
+    year = 2026
+
     def __init__(
         self,
         backbone: Callable[[], nn.Module],

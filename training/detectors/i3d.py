@@ -20,6 +20,9 @@ from training.networks.i3d import released
 class I3D(SigmoidClipClassifier):
     """See the module."""
 
+    family = "video"
+    year = 2017
+
     @classmethod
     def from_released(cls, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """DeepfakeBench's checkpoints, with SlowFast's names below ``resnet.``."""

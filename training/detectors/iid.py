@@ -37,6 +37,8 @@ class Iid(Classifier):
         implicit, explicit: weights of L_IIE and L_EIC.
     """
 
+    family = "spatial"
+    year = 2023
     recipe = "frames"
     released = {
         **released_narrowed("backbone.", "backbone.", head="head."),

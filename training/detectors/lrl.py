@@ -33,6 +33,8 @@ class Lrl(Classifier):
         dropout: in the classifier.
     """
 
+    family = "spatial"
+    year = 2021
     released = {
         **released("encoder_rgb.", "backbone.", head=None),
         **released("encoder_idct.", "frequency.", head=None),

@@ -16,6 +16,8 @@ from training.networks import meso
 class Meso4(Classifier):
     """See the module; pictures of other sizes than 256 have to be multiples of 32."""
 
+    family = "naive"
+    year = 2018
     released = {"backbone.": "backbone.", "backbone.fc1.": "head.1.", "backbone.fc2.": "head.4."}
 
     def __init__(self, resolution: int) -> None:

@@ -19,6 +19,8 @@ BRANCHES = {"conv1": "0.0", **{f"conv{i}_{j}": f"{i - 1}.{j - 1}" for i in (2, 3
 class Meso4Inception(Classifier):
     """See the module; pictures of other sizes than 256 have to be multiples of 32."""
 
+    family = "naive"
+    year = 2018
     released = {
         "backbone.": "backbone.",
         "backbone.fc1.": "head.1.",

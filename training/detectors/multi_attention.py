@@ -43,6 +43,8 @@ class MultiAttention(Classifier):
         dropout: of the pooled textures.
     """
 
+    family = "spatial"
+    year = 2021
     released = {
         **released("backbone.", "backbone.", head=None),
         "attention_generation.mask": None,

@@ -29,6 +29,8 @@ class PclXception(Classifier):
         weight: of the consistency.
     """
 
+    family = "spatial"
+    year = 2021
     recipe = "inconsistency"
     released = {
         **released("backbone.", "backbone."),

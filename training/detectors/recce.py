@@ -31,6 +31,8 @@ class Recce(Classifier):
         dropout: in all parts.
     """
 
+    family = "spatial"
+    year = 2022
     released = {
         "backbone.": None,
         "model.encoder.": "backbone.",

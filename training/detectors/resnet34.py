@@ -18,6 +18,8 @@ PARTS = {"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer3", 
 class ResNet34(Classifier):
     """See the module."""
 
+    family = "naive"
+    year = 2020
     released = {
         **{f"backbone.resnet.{theirs}.": f"backbone.net.{ours}." for theirs, ours in PARTS.items()},
         "backbone.fc.": "head.",

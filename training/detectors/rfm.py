@@ -30,6 +30,8 @@ class Rfm(Classifier):
         side: longest side of a block, in pixels.
     """
 
+    family = "spatial"
+    year = 2021
     released = released("backbone.", "backbone.")
 
     def __init__(self, backbone: Callable[[], nn.Module], blocks: int = 3, side: int = 120) -> None:

@@ -17,5 +17,7 @@ from training.networks.efficientnet import released
 class Sbi(Classifier):
     """See the module."""
 
+    family = "spatial"
+    year = 2022
     recipe = "self_blended"
     released = released("backbone.", "backbone.")

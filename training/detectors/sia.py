@@ -28,6 +28,8 @@ LEVELS = (5, 9, 21)
 class Sia(Classifier):
     """See the module."""
 
+    family = "spatial"
+    year = 2022
     released = {
         **released("backbone.", "backbone."),
         **{f"att{i}conv.": None for i in range(7)},

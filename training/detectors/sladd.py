@@ -42,6 +42,8 @@ class Sladd(Classifier):
         entropy: what the synthesizer gives for not being certain.
     """
 
+    family = "spatial"
+    year = 2022
     recipe = "pairs"
     released = {
         **released("backbone.", "backbone."),

@@ -22,6 +22,8 @@ from training.networks.xception import released, set_stem
 class Spsl(Classifier):
     """See the module. The fourth input channel starts from the mean kernel of the others."""
 
+    family = "frequency"
+    year = 2021
     released = released("backbone.", "backbone.")
 
     def __init__(self, backbone: Callable[[], nn.Module]) -> None:

@@ -28,6 +28,8 @@ class Srm(Classifier):
         margin, scale: of the loss.
     """
 
+    family = "frequency"
+    year = 2021
     released = {
         **released("backbone_rgb.", "backbone."),
         **released("backbone_srm.", "noise_net.", head=None),

@@ -47,6 +47,9 @@ class Sta(ClipClassifier):
         train_clip: let CLIP's own weights learn too.
     """
 
+    family = "video"
+    year = 2025
+
     def __init__(self, backbone: Callable[[], nn.Module], dropout: float = 0.5, train_clip: bool = False) -> None:
         super().__init__(backbone)
         self.head = nn.Sequential(nn.Dropout(dropout), self.head)

@@ -29,6 +29,9 @@ class Tall(ClipClassifier):
         label_smoothing: of the cross entropy.
     """
 
+    family = "video"
+    year = 2023
+
     def __init__(self, backbone: Callable[[], nn.Module], cutout: int = 16, label_smoothing: float = 0.0) -> None:
         super().__init__(backbone)
         self.cutout, self.label_smoothing = cutout, label_smoothing

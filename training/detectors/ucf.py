@@ -36,6 +36,8 @@ class Ucf(Detector):
         margin: of the contrast.
     """
 
+    family = "spatial"
+    year = 2023
     recipe = "pairs"
     released = {
         **released_narrowed("encoder_f.", "forgery.", head=None),

@@ -30,6 +30,8 @@ IMAGES = 4
 class UiaVit(Classifier):
     """See the module. Weights of the loss: ``consistency``, ``keep`` (levels from 0), ``cross`` (towards 0)."""
 
+    family = "spatial"
+    year = 2022
     released = {"model.": "backbone.", "model.norm_middle.": "norm.", "model.head.": "head.", "model.c_": "c_"}
 
     def __init__(

@@ -20,6 +20,9 @@ from training.networks.video_names import released, videomae
 class VideoMae(ClipClassifier):
     """See the module."""
 
+    family = "video"
+    year = 2022
+
     @classmethod
     def from_released(cls, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """DeepfakeBench's checkpoints, with Hugging Face's names."""

@@ -16,4 +16,6 @@ from training.networks.xception import released
 class Xception(Classifier):
     """See the module."""
 
+    family = "naive"
+    year = 2019
     released = released("backbone.", "backbone.")

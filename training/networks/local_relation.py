@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import scipy.fft
 import torch
 import torch.nn.functional as F
@@ -20,7 +21,7 @@ class HighPass(nn.Module):
 
     def __init__(self, size: int, cut: float = 0.33) -> None:
         super().__init__()
-        dct = scipy.fft.dct(torch.eye(size, dtype=torch.float64).numpy(), axis=0, norm="ortho")
+        dct = scipy.fft.dct(np.eye(size), axis=0, norm="ortho")
         self.register_buffer("dct", torch.from_numpy(dct).float(), persistent=False)
         degree = torch.arange(size)[:, None] + torch.arange(size)
         self.register_buffer("keep", (degree >= cut * size).float(), persistent=False)

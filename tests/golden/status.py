@@ -1,0 +1,70 @@
+"""What ``train.py --list`` says of a detector's golden figures and size, kept in ``training/config/status.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+import torch
+
+from tests.golden.networks import method_of
+from training.assembly import build
+from training.core.config import Layers
+from training.core.paths import CONFIG, atomic
+from training.core.registry import DETECTORS
+from training.core.schema import Config
+from training.listing import STATUS
+
+if TYPE_CHECKING:
+    from tests.golden.check import Report
+
+
+class Status(TypedDict):
+    """``golden``: reproduced, ``<n> differ on purpose``, ``open: <n> figures``, or none, for want of a file."""
+
+    golden: str
+    parameters: int
+
+
+def write_status(files: Iterable[Path], reports: Iterable[Report], status: Path = STATUS) -> None:
+    """Bring ``status`` up to date with ``reports`` on ``files``; detectors without any keep what is known of them."""
+    known = json.loads(status.read_text(encoding="utf-8")) if status.is_file() else {}
+    owned = [(owner_of(path), report) for path, report in zip(files, reports, strict=True)]
+    table: dict[str, Status] = {}
+    for name in DETECTORS.names():
+        own = [report for owner, report in owned if owner == name]
+        golden = summary(own) if own else known.get(name, {}).get("golden", "none")
+        table[name] = {"golden": golden, "parameters": count_parameters(name)}
+    with atomic(status) as temporary:
+        temporary.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+
+
+def owner_of(path: Path) -> str | None:
+    """The detector that a golden file is about; of parts of one, ``<detector>_<part>``."""
+    golden = json.loads(path.read_text(encoding="utf-8"))
+    name = method_of(golden) if "name" in golden else path.stem
+    fits = [d for d in DETECTORS.names() if name == d or name.startswith(f"{d}_")]
+    return max(fits, key=len, default=None)
+
+
+def summary(reports: list[Report]) -> str:
+    """The verdict on all files of a detector, in a few words."""
+    failed = sum(len(r.failed) for r in reports)
+    differ = sum(r.ok is False for report in reports for r in report.results or []) - failed
+    if failed:
+        return f"open: {failed} figure{'s' * (failed > 1)}"
+    if differ:
+        return f"{differ} differ{'s' * (differ == 1)} on purpose"
+    return "reproduced" if all(r.reproduced for r in reports) else "none"
+
+
+def count_parameters(name: str) -> int:
+    """How many parameters the YAML of a detector makes, learned or not, with FF++'s five classes and 1000 people."""
+    layers = Layers().add_file(CONFIG / "detector" / f"{name}.yaml")
+    if "backbone" in layers.tree:
+        layers.add_tree({"backbone": {"weights": "random"}}, "tests/golden/status.py")
+    with torch.device("meta"):  # shapes alone
+        detector = build(layers.read(Config), ["class"] * 5, ["person"] * 1000)
+    return sum(p.numel() for p in detector.parameters())
