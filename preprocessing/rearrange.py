@@ -11,23 +11,25 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.manifest import Manifest
+from preprocessing.settings import asked_for
 from preprocessing.sidecar import Sidecar, find_faces, read_all
 from preprocessing.summary import coverage, problems, table
 from training.core.cli import add_debug, run_entry
 from training.core.errors import ManifestError
-from training.core.paths import DATASETS, MANIFESTS, shown
+from training.core.paths import MANIFESTS, shown
 
 
 def main(argv: list[str]) -> None:
     """Write the manifest of each dataset asked for and print what is in it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", nargs="+", required=True, help="names as given to preprocess.py")
-    parser.add_argument("--datasets", type=Path, default=DATASETS, help="preprocess.py's --output (default: datasets)")
+    parser.add_argument("--dataset", nargs="+", help="names as given to preprocess.py (default: that of config.yaml)")
+    parser.add_argument("--datasets", type=Path, help="preprocess.py's --output (default: that of config.yaml)")
     parser.add_argument("--output", type=Path, default=MANIFESTS, help="default: preprocessing/dataset_json")
     add_debug(parser)
     arguments = parser.parse_args(argv)
-    for dataset in arguments.dataset:
-        sidecars = list(read_all(find_faces(arguments.datasets, dataset)))
+    names, datasets = asked_for(arguments.dataset, arguments.datasets)
+    for dataset in names:
+        sidecars = list(read_all(find_faces(datasets, dataset)))
         manifest = build(dataset, sidecars)
         path = arguments.output / f"{dataset}.json"
         manifest.write(path)

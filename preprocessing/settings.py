@@ -58,6 +58,20 @@ def load(file: Path, flags: dict[str, Any]) -> Settings:
     return settings
 
 
+def asked_for(datasets: list[str] | None, output: Path | None) -> tuple[list[str], Path]:
+    """Names of datasets and the folder of their faces: as the flags ``--dataset`` and ``--datasets`` say, else as
+    ``config.yaml`` does.
+
+    Raises:
+        ConfigError: neither names a dataset.
+    """
+    settings = load(CONFIG, {})
+    names = datasets or ([settings.dataset] if settings.dataset else [])
+    if not names:
+        raise ConfigError("no dataset: give --dataset NAME, or set 'dataset' in preprocessing/config.yaml")
+    return names, output or settings.output
+
+
 def _check(settings: Settings, origin: dict[str, str]) -> None:
     least = {"frames": 1, "size": 16, "workers": 0, "scale": 0.5, "picture_limit": 0.01, "time_limit": 0.1}
     for key, bound in least.items():

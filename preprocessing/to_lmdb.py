@@ -15,11 +15,12 @@ from pathlib import Path
 import lmdb
 from tqdm import tqdm
 
+from preprocessing.settings import asked_for
 from preprocessing.sidecar import find_faces, read_all
 from preprocessing.store import lmdb_key, lmdb_root
 from training.core.cli import add_debug, run_entry
 from training.core.errors import ConfigError, DataError
-from training.core.paths import DATASETS, shown
+from training.core.paths import shown
 
 BATCH = 1000
 """Files per transaction."""
@@ -28,13 +29,14 @@ BATCH = 1000
 def main(argv: list[str]) -> None:
     """Pack each dataset asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", nargs="+", required=True, help="names as given to preprocess.py")
-    parser.add_argument("--datasets", type=Path, default=DATASETS, help="preprocess.py's --output (default: datasets)")
+    parser.add_argument("--dataset", nargs="+", help="names as given to preprocess.py (default: that of config.yaml)")
+    parser.add_argument("--datasets", type=Path, help="preprocess.py's --output (default: that of config.yaml)")
     parser.add_argument("--force", action="store_true", help="replace an LMDB that is there already")
     add_debug(parser)
     arguments = parser.parse_args(argv)
-    for dataset in arguments.dataset:
-        faces, target = find_faces(arguments.datasets, dataset), lmdb_root(arguments.datasets, dataset)
+    names, datasets = asked_for(arguments.dataset, arguments.datasets)
+    for dataset in names:
+        faces, target = find_faces(datasets, dataset), lmdb_root(datasets, dataset)
         if target.exists() and not arguments.force:
             raise ConfigError(f"{shown(target)}: exists already; --force replaces it")
         files = sorted(_named_files(faces))

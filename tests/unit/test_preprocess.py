@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import pytest
 
-from preprocessing import check, manifest, preprocess, rearrange, to_lmdb
+from preprocessing import check, manifest, preprocess, rearrange, settings, to_lmdb
 from preprocessing.faces.align import FIVE_POINTS, template
 from preprocessing.lock import alone
 from preprocessing.sidecar import read_all
@@ -293,6 +293,16 @@ def test_datasets_are_listed(capsys):
     assert preprocess.main(["--list-datasets"]) == 0
     says = capsys.readouterr().out
     assert all(name in says for name in ("FaceForensics++", "Celeb-DF-v2", "your own (layout folder)"))
+
+
+def test_the_dataset_of_the_configuration_is_the_default(tmp_path, monkeypatch):
+    with pytest.raises(ConfigError, match="no dataset: give --dataset NAME, or set 'dataset'"):
+        settings.asked_for(None, None)
+    own = tmp_path / "config.yaml"
+    own.write_text("dataset: mine\noutput: elsewhere\n")
+    monkeypatch.setattr(settings, "CONFIG", own)
+    assert settings.asked_for(None, None) == (["mine"], ROOT / "elsewhere")
+    assert settings.asked_for(["a", "b"], tmp_path) == (["a", "b"], tmp_path)
 
 
 def test_unknown_faces_are_answered_with_the_nearest(done):
