@@ -84,10 +84,13 @@ def build(cfg: Config, classes: list[str], persons: list[str]) -> Detector:
         ConfigError, RegistryError, WeightsError: the YAML names something that is not there.
     """
     method = DETECTORS.get(cfg.detector.name)
+    wanted = network_input(cfg)
     provided = {
         "num_methods": len(classes),
         "num_persons": len(persons),
-        "resolution": network_input(cfg).resolution,
+        "resolution": wanted.resolution,
+        "mean": wanted.mean,
+        "std": wanted.std,
         "backbone": zoo.maker(cfg.backbone) if cfg.backbone else partial(_no_backbone, cfg.detector.name),
     }
     return instantiate(method, cfg.detector.params, provided, cfg.detector.at)

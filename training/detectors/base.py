@@ -31,9 +31,10 @@ class Progress:
 class Detector(nn.Module, ABC):
     """A method. Its constructor arguments are its hyper-parameters: the YAML may name exactly those.
 
-    Four arguments are filled in by the framework when the signature asks for them: ``backbone`` (a function that
+    Six arguments are filled in by the framework when the signature asks for them: ``backbone`` (a function that
     returns a fresh backbone of :mod:`training.networks.zoo`), ``num_methods`` (classes of ``batch.method``, real
-    included), ``num_persons`` (identities of ``batch.person``) and ``resolution`` (pixels).
+    included), ``num_persons`` (identities of ``batch.person``), ``resolution`` (pixels), and ``mean`` and ``std`` (of
+    RGB in [0, 1], by which images are normalized).
     """
 
     family: ClassVar[Family]
