@@ -24,13 +24,8 @@ from training.detectors._classifier import Classifier
 from training.detectors._forged import GENUINE, MIX, NOTHING, Forged, forged_by
 from training.detectors.base import Update
 from training.losses.am_softmax import am_softmax
-from training.networks.synthesizer import Synthesizer
+from training.networks import synthesizer
 from training.networks.xception import released
-
-
-def _their_part(rest: str) -> str:
-    """Ours of a key of the reference's six-channel network."""
-    return "synthesizer.net." + rest.replace("iniconv.", "conv1.").replace(".c.", ".conv1.")
 
 
 @DETECTORS.register("sladd")
@@ -50,11 +45,7 @@ class Sladd(Classifier):
         "backbone.type_fc.": "kind.",
         "backbone.mag_fc.": "share.",
         "backbone.map.c.": "map.",
-        "synthesizer.netG.model.": _their_part,
-        **{
-            f"synthesizer.netG.model.fc_{theirs}.": f"synthesizer.{ours}."
-            for theirs, ours in (("region", "region"), ("type", "kind"), ("mag", "share"))
-        },
+        **synthesizer.released("synthesizer.netG.model.", "synthesizer."),
     }
 
     def __init__(
@@ -70,7 +61,7 @@ class Sladd(Classifier):
         self.entropy = entropy
         self.kind, self.share = nn.Linear(self.backbone.dim, GENUINE + 1), nn.Linear(self.backbone.dim, 1)
         self.map = SeparableConv2d(self.backbone.middle_dim, 1, 3, padding=1)
-        self.synthesizer = Synthesizer(backbone(), len(REGIONS), NOTHING + 1)
+        self.synthesizer = synthesizer.Synthesizer(backbone(), len(REGIONS), NOTHING + 1)
 
     def param_groups(self) -> dict[str, list[nn.Parameter]]:
         """Detector and synthesizer."""

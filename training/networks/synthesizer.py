@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from training.networks.weights import Renames
 from training.networks.xception import Xception, set_stem
 
 
@@ -46,6 +47,16 @@ class Synthesizer(nn.Module):
         chosen = region.gather(1, choice.region[:, None]) + kind.gather(1, choice.kind[:, None])
         spread = -sum((log.exp() * log).sum(1).mean() for log in (region, kind))
         return -(chosen * reward.detach()).mean() - entropy * spread
+
+
+def released(theirs: str, ours: str) -> Renames:
+    """Renames for a synthesizer called ``theirs`` in the reference and ``ours`` here."""
+
+    def network(rest: str) -> str:
+        return f"{ours}net." + rest.replace("iniconv.", "conv1.").replace(".c.", ".conv1.")
+
+    heads = {"region": "region", "type": "kind", "mag": "share"}
+    return {theirs: network, **{f"{theirs}fc_{old}.": f"{ours}{new}." for old, new in heads.items()}}
 
 
 def _head(dim: int, out: int) -> nn.Sequential:
