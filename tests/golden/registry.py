@@ -40,7 +40,8 @@ def figures(*names: str) -> Callable[[Figures], Figures]:
     """Register a function that computes ``train_losses.*`` and other sections of network files.
 
     It gets the loaded detector in eval mode and the golden file. Without one, ``detector.loss`` on the rule-made input
-    and labels [0, 1] gives ``train_losses.overall`` and a figure per part.
+    and labels [0, 1] gives ``train_losses.overall`` and a figure per part. A string in place of a figure is the reason
+    why that is not compared.
     """
     return lambda function: [FIGURES.setdefault(name, function) for name in names][0]
 

@@ -17,10 +17,12 @@ from tests.golden.test_golden import DATA
 from training.core.errors import ContractError, WeightsError
 from training.core.registry import DETECTORS
 from training.detectors import sia
+from training.detectors.base import Progress
 from training.networks import zoo
 from training.networks.attention_maps import AttentionBlur
 from training.networks.gaussians import RunningGaussian
 from training.networks.synthesizer import Choice
+from training.networks.vision_transformer import Vit
 from training.networks.xception import Xception
 
 TINY = {name: zoo.BACKBONES[name].tiny for name in ("xception", "efficientnet_b4")}
@@ -71,6 +73,22 @@ def test_running_gaussian_is_ledoit_and_wolf_s():
     before = ours.precision.clone()
     ours.fit()
     assert torch.equal(ours.precision, before)
+
+
+def test_uia_vit_s_gaussians_are_of_four_whole_reals_and_the_middles_of_four_fakes_per_batch():
+    small = partial(Vit, 224, width=12, layers=2, heads=2)
+    detector = DETECTORS.get("uia_vit")(small, resolution=224)
+    label = torch.tensor([0, 1] * 5)
+    torch.manual_seed(0)
+    batches = torch.randn(2, 10, 14, 14, 12) @ torch.rand(12, 12) + 3
+    for feature in batches:
+        detector.gather(feature, label)
+    detector.on_epoch_end(Progress(0, 1))
+    seen = batches[:, :8]  # the fifth real and the fifth fake come too late
+    for gaussian, patches in ((detector.real, seen[:, ::2]), (detector.fake, seen[:, 1::2, 3:11, 3:11])):
+        theirs = LedoitWolf().fit(patches.reshape(-1, 12).double().numpy())
+        np.testing.assert_allclose(gaussian.mean, theirs.location_, rtol=1e-5)
+        np.testing.assert_allclose(gaussian.precision, theirs.precision_, rtol=1e-3, atol=1e-4)
 
 
 class TestRfm:
