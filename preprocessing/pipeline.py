@@ -21,7 +21,7 @@ from preprocessing.job import Models, Task, clear, failure, models, process
 from preprocessing.layouts.base import Scan, SourceVideo, layout_for
 from preprocessing.settings import Settings
 from preprocessing.sidecar import KINDS, Sidecar, paths_below, read, sidecar_path, write
-from preprocessing.store import rgb_root
+from preprocessing.store import mark_cut, rgb_root
 from training.core.errors import BenchError, ConfigError, DataError, ManifestError
 from training.core.paths import shown
 
@@ -75,6 +75,8 @@ class Pipeline:
         Raises:
             DataError: nothing more can be written.
         """
+        if plan.tasks:
+            mark_cut(self.root)
         results = run(process, plan.tasks, self.settings.processes)
         with contextlib.closing(results):
             for task, result in results:

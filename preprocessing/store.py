@@ -17,6 +17,9 @@ from preprocessing.manifest import Record
 from training.core.errors import DataError, ManifestError
 from training.core.paths import shown
 
+CUT = ".cut"
+"""Empty file in a face folder; its time is that of the last run that cut faces."""
+
 
 class Bytes(Protocol):
     """Where the files of a dataset lie: ``get`` returns one file's content or None."""
@@ -184,11 +187,26 @@ def open_store(datasets: Path, dataset: str, kind: str = "auto") -> FrameStore:
     """The store of ``dataset`` below ``datasets``: ``rgb``, ``lmdb``, or ``auto`` (the LMDB where there is one).
 
     Raises:
-        ManifestError: neither exists.
+        ManifestError: neither exists; or, for ``auto``, faces were cut after the LMDB was packed.
     """
     choices = {"lmdb": lmdb_root(datasets, dataset), "rgb": rgb_root(datasets, dataset)}
+    if kind == "auto" and _outdated(choices["lmdb"], choices["rgb"]):
+        raise ManifestError(
+            f"{shown(choices['lmdb'])} is older than the faces in {shown(choices['rgb'])}: pack it again with "
+            "preprocessing/to_lmdb.py --force, or choose one of the two by data.store"
+        )
     for name, root in choices.items():
         if kind in (name, "auto") and root.is_dir():
             return FrameStore(Lmdb(root) if name == "lmdb" else Folder(root), shown(root))
     looked = " or ".join(shown(root) for name, root in choices.items() if kind in (name, "auto"))
     raise ManifestError(f"no faces of '{dataset}': expected {looked}; make them with preprocessing/preprocess.py")
+
+
+def mark_cut(rgb: Path) -> None:
+    """Note in the face folder ``rgb`` that faces are being cut now."""
+    (rgb / CUT).touch()
+
+
+def _outdated(packed: Path, rgb: Path) -> bool:
+    data, cut = packed / "data.mdb", rgb / CUT
+    return data.is_file() and cut.is_file() and cut.stat().st_mtime_ns > data.stat().st_mtime_ns

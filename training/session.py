@@ -190,6 +190,8 @@ def _card(
         notes.append("compatibility switch sampling=first: trained on the first frames of each video")
     if not validated_on:
         notes.append("no validation split: the last epoch is kept, not the best")
+    elif not cfg.log.save_ckpt:
+        notes.append("no checkpoints were kept: the last epoch is tested, not the best")
     if cfg.evaluate.select == "test":
         notes.append("compatibility switch select=test: the checkpoint was chosen on the test sets")
     return Card(

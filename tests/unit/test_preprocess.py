@@ -231,6 +231,20 @@ def test_packed_faces_are_the_same_and_check_finds_what_breaks(done, tmp_path, c
     assert "mine: 6 videos, 2 broken files" in says
 
 
+def test_an_lmdb_older_than_its_faces_is_not_used(raw, tmp_path):
+    out = tmp_path / "out"
+    run(raw, out)
+    to_lmdb.main(["--dataset", "mine", "--datasets", str(out)])
+    open_store(out, "mine")
+    run(raw, out)
+    open_store(out, "mine")  # nothing was cut again
+    run(raw, out, "--size", "128")
+    with pytest.raises(ManifestError, match=r"mine_lmdb is older than the faces in .*to_lmdb\.py --force"):
+        open_store(out, "mine")
+    to_lmdb.main(["--dataset", "mine", "--datasets", str(out), "--force"])
+    open_store(out, "mine")
+
+
 def test_faces_cut_in_two_ways_make_no_manifest(raw, tmp_path):
     for name, size in (("a", "128"), ("b", "256")):
         table = tmp_path / f"{name}.csv"
