@@ -9,6 +9,7 @@ import pytest
 
 from tests.golden.check import Report, check_file
 from tests.golden.compare import Result
+from tests.golden.networks import NOT_RETURNED
 from tests.golden.registry import discover
 from tests.golden.status import count_parameters, owner_of, summary, write_status
 from training.core.registry import DETECTORS
@@ -57,8 +58,13 @@ def test_a_run_on_one_file_keeps_the_other_verdicts(tmp_path: Path) -> None:
 
 
 def test_differences_on_purpose_are_counted() -> None:
-    results = [Result("train_losses.pcl_loss", False), Result("output.logits", True), Result("output.map", None)]
+    results = [
+        Result("train_losses.pcl_loss", False),
+        Result("output.logits", True),
+        Result("output.map", None, NOT_RETURNED),
+    ]
     assert summary([Report("v1/pcl_xception", results)]) == "1 differs on purpose"
     assert summary([Report("v1/core", results)]) == "open: 1 figure"
     assert summary([Report("v1/core", results[1:])]) == "reproduced"
     assert summary([Report("v1/core", None)]) == "none"
+    assert summary([Report("v1/core", [*results[1:], Result("loss_extra.x", None, "unknown why")])]) == "open: 1 figure"
