@@ -217,7 +217,8 @@ def _folder(cfg: Config, places: Places) -> Path:
     if places.resume is not None:
         return places.resume
     if places.output is not None:
-        if (places.output / CONFIG_FILE).exists():
+        # Asked before any process writes there: the first one's answer holds for all.
+        if distributed.agreed((places.output / CONFIG_FILE).exists()):
             raise ConfigError(f"--output {places.output}: a run lies there; continue it with --resume, or name another")
         return places.output
     runs = RUNS if cfg.run_dir == Path("runs") else cfg.run_dir

@@ -27,7 +27,7 @@ class Scored:
     unreadable: list[str]
     """One sentence per frame that could not be read and is missing from the scores."""
     features: np.ndarray | None = None
-    """``(N, d)`` float16, one vector per row of the scores, where the detector gives any."""
+    """``(N, d)`` float32, one vector per row of the scores, where the detector gives any."""
 
 
 @torch.inference_mode()
@@ -66,7 +66,7 @@ def score(
         if prediction.method_logits is not None:
             logits.append(prediction.method_logits.double().cpu())
         if keep_features and prediction.embedding is not None:
-            features.append(prediction.embedding.half().cpu())
+            features.append(prediction.embedding.float().cpu())
     mine = _table(identities, _joined(probs), _joined(logits) if logits else None, records, classes)
     vectors = _joined(features).numpy() if features else None
     return _gathered(mine, unreadable, vectors)

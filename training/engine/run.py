@@ -26,6 +26,7 @@ from training.engine import checkpoint, distributed
 from training.engine.trainer import Position
 from training.engine.update import Update
 from training.metrics.ranking import METRICS
+from training.networks.weights import load_strict
 
 STATE, BEST, LAST = "state.pt", "best.safetensors", "last.safetensors"
 
@@ -72,20 +73,20 @@ class RunFolder:
         """
         if not (self.folder / STATE).exists():
             if self.writes:
-                self._cut_log(0)
+                self._cut_log()
             return
         self._pending = checkpoint.load_state(self.folder / STATE)
         self.position = Position(**self._pending["position"])
         self.best = self._pending["best"]
         if self.writes:
-            self._cut_log(self.position.step)
+            self._cut_log()
 
     def enter_epoch(self) -> None:
         """Restore the saved state, the first time after :meth:`resume`."""
         if self._pending is None:
             return
         state, self._pending = self._pending, None
-        self.detector.load_state_dict(state["detector"])
+        load_strict(self.detector, state["detector"], shown(self.folder / STATE))
         self.update.load_state_dict(state["update"])
         torch.set_rng_state(state["rng"])
         if torch.cuda.is_available() and "cuda_rng" in state:
@@ -189,13 +190,22 @@ class RunFolder:
         with (self.folder / "log.jsonl").open("a") as file:
             file.write(json.dumps(row) + "\n")
 
-    def _cut_log(self, step: int) -> None:
+    def _cut_log(self) -> None:
         """Drop rows written after the state that is resumed from: those steps will be taken again."""
         log = self.folder / "log.jsonl"
         if log.is_file():
-            kept = [line for line in log.read_text().splitlines() if _step_of(line) <= step]
+            kept = [line for line in log.read_text().splitlines() if self._is_past(line)]
             with atomic(log) as temporary:
                 temporary.write_text("".join(f"{line}\n" for line in kept))
+
+    def _is_past(self, line: str) -> bool:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            return False  # cut off by a kill
+        # A state within an epoch was saved before that epoch was validated.
+        repeated = "val" in row and self.position.within > 0
+        return row["step"] < self.position.step + (not repeated)
 
     def _save_state(self) -> None:
         if not self.writes or not self.save_ckpt:
@@ -210,10 +220,3 @@ class RunFolder:
         if torch.cuda.is_available():
             state["cuda_rng"] = torch.cuda.get_rng_state()
         checkpoint.save_state(self.folder / STATE, state)
-
-
-def _step_of(line: str) -> float:
-    try:
-        return json.loads(line)["step"]
-    except (ValueError, KeyError):
-        return math.inf  # a line cut off by a kill
