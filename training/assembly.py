@@ -153,8 +153,13 @@ def prepare_of(cfg: Config, device: torch.device) -> Prepare:
     return Prepare(wanted.mean, wanted.std, device)
 
 
-def seed_everything(seed: int) -> None:
-    """Seed the generators that libraries may draw from; our own draws carry theirs with them."""
+def make_repeatable(seed: int, device: torch.device) -> None:
+    """Seed the generators that libraries may draw from (our own draws carry theirs with them).
+
+    On a CPU the same seed then gives the same weights bit for bit, with several threads too; on a GPU the deterministic
+    algorithms would cost too much, or are missing.
+    """
+    torch.use_deterministic_algorithms(device.type == "cpu", warn_only=True)
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 - libraries still draw from it
     torch.manual_seed(seed)

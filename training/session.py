@@ -14,8 +14,8 @@ from training.assembly import (
     batches_of,
     build,
     find_yaml,
+    make_repeatable,
     prepare_of,
-    seed_everything,
 )
 from training.core.config import Layers, to_tree
 from training.core.errors import ConfigError, ContractError, DataError, ManifestError
@@ -92,7 +92,7 @@ def _train(cfg: Config, device: torch.device, places: Places) -> Finished:
     trained_on, validated_on, tested_on = _datasets(cfg)
     records = [r for one in trained_on for r in one.records]
     classes, persons = class_names(records), person_names(records)
-    seed_everything(cfg.seed)
+    make_repeatable(cfg.seed, device)
     detector = build(cfg, classes, persons)
     if places.weights is not None:
         load_strict(detector, read_state(places.weights), shown(places.weights))

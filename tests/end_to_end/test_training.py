@@ -86,6 +86,16 @@ def test_same_seed_same_weights_whatever_the_number_of_workers(reference: Path, 
     assert same(weights(tmp_path / "w2"), weights(reference))
 
 
+def test_same_seed_same_weights_with_several_threads(command: Callable[..., list[str]], tmp_path: Path) -> None:
+    # clip_freq gathers rows of features, whose gradients threads would add up in any order.
+    words = ["--detector_path", "clip_freq", "--train_dataset", "Toy", *TINY, *SMALL, "--set", "max_steps=4"]
+    for name in ("a", "b"):
+        call = command("train", *words, "--output", str(tmp_path / name))
+        env = {**environment(), "OMP_NUM_THREADS": "2"}
+        subprocess.run(call, cwd=tmp_path, env=env, check=True, capture_output=True, timeout=120)
+    assert same(weights(tmp_path / "a"), weights(tmp_path / "b"))
+
+
 @pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
 def test_killed_and_resumed_equals_uninterrupted(
     reference: Path, command: Callable[..., list[str]], run: Run, tmp_path: Path, kills: int
