@@ -108,3 +108,20 @@ def alike(rng: np.random.Generator, call: Callable[..., T], pictures: tuple, *mo
     """``call(picture, rng, ...)`` for each picture with the same random draws."""
     seed = int(rng.integers(2**63))
     return [call(picture, np.random.default_rng(seed), *rest) for picture, *rest in zip(pictures, *more, strict=True)]
+
+
+class PartnerFakes(MadeFakes):
+    """Fakes that show the face of somebody else with similar landmarks.
+
+    Args:
+        corpus: real faces of several sources.
+        nearest: among how many of the most similar faces of other sources the one blended in is drawn.
+    """
+
+    def __init__(self, corpus: Corpus, nearest: int = 100) -> None:
+        super().__init__(corpus)
+        self.nearest, self.search = nearest, self.partners()
+
+    def donor(self, index: int, rng: np.random.Generator) -> Record:
+        """Whose face goes into that of real face ``index``."""
+        return self.reals[rng.choice(self.search.nearest(index, self.nearest))]

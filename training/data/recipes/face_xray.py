@@ -15,8 +15,7 @@ from training.data.blending.color import disturb, match_color
 from training.data.blending.hulls import REFERENCE_SIDE, hull
 from training.data.blending.masks import blend, blurred, odd, random_region
 from training.data.blending.warps import five_points, piecewise_affine, shifted, similarity
-from training.data.recipe import Corpus
-from training.data.recipes._made import Made, MadeFakes
+from training.data.recipes._made import Made, PartnerFakes
 
 OUTER = slice(48)
 """Jaw, brows, nose and eyes: the points that span the face; lips move too much."""
@@ -25,21 +24,12 @@ BLUR = 17
 
 
 @RECIPES.register("face_xray")
-class FaceXray(MadeFakes):
-    """See the module.
-
-    Args:
-        corpus: real faces of several sources.
-        nearest: among how many of the most similar faces of other sources the one blended in is drawn.
-    """
-
-    def __init__(self, corpus: Corpus, nearest: int = 100) -> None:
-        super().__init__(corpus)
-        self.nearest, self.search = nearest, self.partners()
+class FaceXray(PartnerFakes):
+    """See the module."""
 
     def make(self, index: int, rng: np.random.Generator) -> Made:
         """The partner's face, moved onto the own landmarks, within a random region of what both share."""
-        donor = self.reals[rng.choice(self.search.nearest(index, self.nearest))]
+        donor = self.donor(index, rng)
         target, points = self.face(self.reals[index])
         source, inside = _aligned(*self.face(donor), points, target.shape[0], rng)
         target, source = disturb(target, rng), disturb(source, rng)

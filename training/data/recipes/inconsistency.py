@@ -13,27 +13,17 @@ from training.core.registry import RECIPES
 from training.data.blending.color import match_color
 from training.data.blending.masks import blend, misplaced_hull, softened
 from training.data.blending.warps import elastic, shifted
-from training.data.recipe import Corpus
-from training.data.recipes._made import Made, MadeFakes
+from training.data.recipes._made import Made, PartnerFakes
 from training.data.transforms import resize
 
 
 @RECIPES.register("inconsistency")
-class Inconsistency(MadeFakes):
-    """See the module.
-
-    Args:
-        corpus: real faces of several sources.
-        nearest: among how many of the most similar faces of other sources the one blended in is drawn.
-    """
-
-    def __init__(self, corpus: Corpus, nearest: int = 100) -> None:
-        super().__init__(corpus)
-        self.nearest, self.search = nearest, self.partners()
+class Inconsistency(PartnerFakes):
+    """See the module."""
 
     def make(self, index: int, rng: np.random.Generator) -> Made:
         """The partner's face lies where the own one was: stored faces are aligned already."""
-        donor = self.reals[rng.choice(self.search.nearest(index, self.nearest))]
+        donor = self.donor(index, rng)
         target, points = self.face(self.reals[index])
         source = resize(self.image(donor), target.shape[0])
         mask, shift = misplaced_hull(points, target.shape[0], rng)
