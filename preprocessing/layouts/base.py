@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -36,11 +36,34 @@ class Scan:
     remarks: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What to know of a dataset before asking for it; one short line each. ``datasets/README.md`` shows all cards."""
+
+    size: str
+    """Videos or pictures, real and fake: ``1,000 real, 4,000 fake videos``."""
+    methods: str
+    """Which manipulations made the fakes."""
+    subjects: str
+    """How many people, and who they are, as far as told."""
+    splits: str
+    """Official splits, or how this layout divides the data."""
+    terms: str
+    """What must be signed or agreed to, and what it allows."""
+    contact: str
+    """Where to ask: name of a repository, form or page."""
+    traps: str
+    """What has misled others."""
+    paper: str
+    unverified: str = ""
+    """What of the tree no public document settles, and was therefore assumed; empty when nothing is."""
+
+
 class Layout(ABC):
     """Reads one kind of folder tree."""
 
-    datasets: ClassVar[tuple[str, ...]] = ()
-    """The datasets that come in this form."""
+    datasets: ClassVar[Mapping[str, Card]] = {}
+    """The datasets that come in this form, by name."""
     about: ClassVar[str] = ""
     """One line for ``--list-datasets``: what is expected below the root."""
 

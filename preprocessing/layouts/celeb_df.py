@@ -10,10 +10,11 @@ disjoint from the others; that is how the official list is.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from preprocessing.faces.video import VIDEO_SUFFIXES
-from preprocessing.layouts.base import LAYOUTS, Layout, Scan, SourceVideo, files_below, home, needed, some
+from preprocessing.layouts.base import LAYOUTS, Card, Layout, Scan, SourceVideo, files_below, home, needed, some
 from preprocessing.manifest import REAL, Video
 from preprocessing.splits import pick_share
 from training.core.errors import ConfigError
@@ -23,12 +24,24 @@ FOLDERS = {"Celeb-real": REAL, "YouTube-real": REAL, "Celeb-synthesis": "Celeb-s
 LIST = "List_of_testing_videos.txt"
 VALIDATION_SHARE = 0.1
 
+_V2 = Card(
+    size="590 + 300 real, 5,639 fake videos",
+    methods="one improved face swap (Celeb-synthesis)",
+    subjects="59 celebrities (Celeb-real); unnamed people of YouTube-real",
+    splits="test: the 518 videos of the list; val: a tenth of the identities left (ours); train: the rest",
+    terms="request form; research only, no redistribution",
+    contact="form in the repository yuezunli/celeb-deepfakeforensics",
+    traps="its list says 1 = real, 0 = fake; test identities also occur in training",
+    paper="Li et al., Celeb-DF: A Large-scale Challenging Dataset for DeepFake Forensics, CVPR 2020",
+)
+CARDS = {"Celeb-DF-v1": replace(_V2, size="408 real, 795 fake videos"), "Celeb-DF-v2": _V2}
+
 
 @LAYOUTS.register("celeb_df")
 class CelebDF(Layout):
     """Reads the tree as downloaded."""
 
-    datasets = ("Celeb-DF-v1", "Celeb-DF-v2")
+    datasets = CARDS
     about = f"Celeb-real, YouTube-real, Celeb-synthesis, {LIST}"
 
     def scan(self, root: Path, dataset: str, compression: str) -> Scan:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.faces.video import VIDEO_SUFFIXES
-from preprocessing.layouts.base import LAYOUTS, Layout, Scan, SourceVideo, files_below, home, needed, some
+from preprocessing.layouts.base import LAYOUTS, Card, Layout, Scan, SourceVideo, files_below, home, needed, some
 from preprocessing.manifest import REAL, SPLITS, Video
 from training.core.errors import ConfigError
 from training.core.paths import shown
@@ -28,7 +28,18 @@ SPLITS_FROM = "the official splits: copy train.json, val.json and test.json of g
 class FaceForensics(Layout):
     """Reads the tree of the official download script."""
 
-    datasets = ("FaceForensics++",)
+    datasets = {
+        "FaceForensics++": Card(
+            size="1,000 real videos; 1,000 fakes of each method; each raw, c23 and c40",
+            methods="Deepfakes, Face2Face, FaceSwap, NeuralTextures; FaceShifter was added in 2020",
+            subjects="977 YouTube videos, mostly newsreaders",
+            splits="official, by pairs of clips: 720 / 140 / 140 reals",
+            terms="request form; research and education only, no redistribution",
+            contact="form in the repository ondyari/FaceForensics (TU Munich)",
+            traps="seven source videos have clips in two official splits; mask videos cover four methods only",
+            paper="Roessler et al., FaceForensics++: Learning to Detect Manipulated Facial Images, ICCV 2019",
+        )
+    }
     about = "original_sequences/youtube, manipulated_sequences/<method>, train.json, val.json, test.json"
 
     def scan(self, root: Path, dataset: str, compression: str) -> Scan:
