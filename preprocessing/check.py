@@ -58,7 +58,12 @@ def check(listed: Manifest, store: FrameStore) -> Iterator[str]:
     # DeepfakeBench's lists name a video in several splits.
     records = {record.image: record for split in SPLITS for record in listed.records(split)}
     for record in tqdm(records.values(), unit="face", desc=listed.dataset):
-        readers = {record.image: store.image, record.mask: store.mask, record.landmarks: store.landmarks}
+        readers = {
+            record.image: store.image,
+            record.mask: store.mask,
+            record.landmarks: store.landmarks,
+            record.source_image: store.source,
+        }
         for path, read in readers.items():
             if path is not None:
                 try:

@@ -60,6 +60,14 @@ class Frame:
     landmarks: str | None = None
     matrix: tuple[float, ...] | None = None
     """Row-major 2x3 similarity from source pixels to crop pixels."""
+    source_image: str | None = None
+    """Of a fake: the same frame of the real video that it was made from, cut by this frame's matrix."""
+
+    @property
+    def files(self) -> list[str]:
+        """Paths of all that the store holds of it."""
+        paths = (self.image, self.mask, self.landmarks, self.source_image)
+        return [path for path in paths if path is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,7 @@ class Record:
     mask: str | None = None
     landmarks: str | None = None
     matrix: tuple[float, ...] | None = None
+    source_image: str | None = None
     donor: str | None = None
     person: str | None = None
     compression: str | None = None
@@ -211,7 +220,7 @@ def _frame(item: Any, at: str) -> Frame:
         raise ManifestError(f"{at}: matrix is {frame.matrix!r}; expected six numbers")
     if frame.face_found and frame.image is None:
         raise ManifestError(f"{at}: has a face but no 'image'")
-    for name in ("image", "mask", "landmarks"):
+    for name in ("image", "mask", "landmarks", "source_image"):
         check_relative(getattr(frame, name), f"{at}.{name}")
     return frame
 

@@ -157,7 +157,7 @@ def _outdated(old: Sidecar, new: Sidecar, root: Path) -> str | None:
 
 def _complete(root: Path, sidecar: Sidecar) -> bool:
     """Whether as many files lie there as the note names."""
-    paths = [p for f in sidecar.frames for p in (f.image, f.mask, f.landmarks) if p is not None]
+    paths = [path for frame in sidecar.frames for path in frame.files]
     folders = [root / kind / sidecar.video.video for kind in KINDS]
     return len(paths) == sum(p.is_file() for folder in folders if folder.is_dir() for p in folder.iterdir())
 

@@ -1,7 +1,7 @@
 """The note left beside the faces of each video: what it is, what came of it, how. Written last, so it says "done".
 
-It lies in ``videos/<video>.json`` of a dataset's face folder; the pictures in ``frames/<video>/``, ``masks/<video>/``
-and ``landmarks/<video>/``. Manifests are made from these notes alone.
+It lies in ``videos/<video>.json`` of a dataset's face folder; the pictures in ``frames/<video>/``, ``masks/<video>/``,
+``landmarks/<video>/`` and ``sources/<video>/``. Manifests are made from these notes alone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from preprocessing.store import rgb_root
 from training.core.errors import ManifestError, did_you_mean
 from training.core.paths import atomic, shown
 
-KINDS = ("frames", "masks", "landmarks")
+KINDS = ("frames", "masks", "landmarks", "sources")
 
 
 @dataclass(frozen=True, slots=True)

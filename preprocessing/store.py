@@ -140,6 +140,13 @@ class FrameStore:
         """``(H, W)`` uint8, 255 where the picture was manipulated. Same errors as :meth:`image`."""
         return self._picture(record, record.mask, "mask", cv2.IMREAD_GRAYSCALE)
 
+    def source(self, record: Record) -> np.ndarray:
+        """Of a fake: the real picture that it was made from, in the same crop. ``(H, W, 3)`` uint8 RGB.
+
+        Same errors as :meth:`image`; only a data set cut with ``--paired`` has them.
+        """
+        return self._picture(record, record.source_image, "source image", cv2.IMREAD_COLOR_RGB)
+
     def landmarks(self, record: Record) -> np.ndarray:
         """``(68 or 81, 2)`` float32 x, y in crop pixels. Same errors as :meth:`image`."""
         data = self._bytes(record, record.landmarks, "landmarks")

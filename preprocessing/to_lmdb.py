@@ -93,7 +93,7 @@ def _read(faces: Path, path: str) -> bytes:
 def _named_files(faces: Path) -> Iterator[str]:
     for sidecar in read_all(faces):
         for frame in sidecar.frames:
-            yield from (path for path in (frame.image, frame.mask, frame.landmarks) if path is not None)
+            yield from frame.files
 
 
 if __name__ == "__main__":

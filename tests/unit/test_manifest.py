@@ -16,7 +16,8 @@ words = st.text(min_size=1, max_size=8)
 maybe = st.none() | words
 paths = st.text("abc/._-", min_size=1, max_size=9).filter(lambda p: not p.startswith("/") and ".." not in p)
 matrices = st.none() | st.tuples(*[st.floats(allow_nan=False, allow_infinity=False)] * 6)
-faces = st.builds(Frame, st.integers(0, 9999), st.just(True), paths, st.none() | paths, st.none() | paths, matrices)
+optional = st.none() | paths
+faces = st.builds(Frame, st.integers(0, 9999), st.just(True), paths, optional, optional, matrices, optional)
 frames = st.lists(
     faces | st.builds(Frame, st.integers(0, 9999), st.just(False)), max_size=4, unique_by=lambda f: f.frame
 )

@@ -19,8 +19,8 @@ from training.core.errors import DataError, ManifestError
 LONG = "frames/" + "/".join(["x" * 100] * 6) + "/00000.png"
 
 
-def record(image="frames/a/00000.png", mask="masks/a/00000.png", landmarks="landmarks/a/00000.npy"):
-    return Record("set", "a", 0, 0, "real", "a", "train", image, mask, landmarks)
+def record(image="frames/a/00000.png", mask="masks/a/00000.png", landmarks="landmarks/a/00000.npy", source=None):
+    return Record("set", "a", 0, 0, "real", "a", "train", image, mask, landmarks, source_image=source)
 
 
 @pytest.fixture
@@ -44,6 +44,9 @@ def test_both_stores_give_what_was_put_in(datasets, kind):
     points = store.landmarks(record())
     assert points.dtype == np.float32 and points[67].tolist() == pytest.approx([134 / 7, 135 / 7])
     assert np.array_equal(store.image(record(image=LONG)), face()[::-1])
+    assert np.array_equal(store.source(record(source=LONG)), face()[::-1])
+    with pytest.raises(DataError, match="set/a/00000: its manifest lists no source image"):
+        store.source(record())
 
 
 def test_auto_takes_the_lmdb_where_there_is_one(datasets):
