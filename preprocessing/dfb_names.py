@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from preprocessing.layouts import celeb_df
-from preprocessing.layouts.faceforensics import Place
+from preprocessing.layouts import celeb_df, faceforensics
 from preprocessing.manifest import REAL, Video
 from preprocessing.names import subset
 from training.core.errors import ManifestError, did_you_mean
@@ -55,8 +54,8 @@ def facts_of(dataset: str, video: str, method: str, split: str, compression: str
     plain = Video(dataset, video, int(method != REAL), method, video, split, compression=compression)
     stem = video.rpartition("/")[2]
     if dataset == "FaceForensics++":
-        known = Place(dataset, compression or "", {stem: split}).facts(method, stem)
-        return _actors(plain, stem) if known is None else replace(known, video=video, compression=compression)
+        known = faceforensics.facts(dataset, method, stem, split, compression)
+        return _actors(plain, stem) if known is None else replace(known, video=video)
     if dataset.startswith("Celeb-DF") and video.partition("/")[0] in celeb_df.FOLDERS:
         return replace(celeb_df.facts(dataset, video, split), label=plain.label, method=method)
     if dataset == "UADFV":

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
 from preprocessing.manifest import Video
+from preprocessing.splits import pick_share
 from training.core.errors import ConfigError, did_you_mean
 from training.core.paths import shown
 from training.core.registry import Registry
@@ -75,6 +76,19 @@ class Layout(ABC):
             ConfigError: ``root`` does not look like this layout at all, or a list that it needs is missing or wrong.
         """
 
+    def begin(self, root: Path, dataset: str, parts: Iterable[str]) -> tuple[Path, Scan]:
+        """The folder that holds the ``parts``, which is ``root`` or the folder in it that is called like the dataset,
+        and an empty scan that remarks on parts that are not there.
+
+        Raises:
+            ConfigError: none of them is there.
+        """
+        root, parts = home(root, dataset), list(parts)
+        absent = [part for part in parts if not (root / part).exists()]
+        if len(absent) == len(parts):
+            raise ConfigError(f"{shown(root)}: no {dataset} here; expected {self.about}")
+        return root, Scan([], [f"{part}: not there" for part in absent])
+
 
 LAYOUTS: Registry[type[Layout]] = Registry("layout", "preprocessing.layouts")
 
@@ -97,6 +111,22 @@ def layout_for(dataset: str, layout: str | None = None) -> Layout:
 def home(root: Path, dataset: str) -> Path:
     """``root`` itself, or the folder in it that is called like the dataset."""
     return root / dataset if (root / dataset).is_dir() else root
+
+
+def with_validation(videos: list[SourceVideo], group: Callable[[Video], str], share: float = 0.1) -> list[SourceVideo]:
+    """Where a dataset has no validation split: about ``share`` of the groups that train become one, chosen by a hash.
+
+    Args:
+        videos: their splits are ``train`` and ``test``; what is in ``test`` stays there.
+        group: what must not be divided, the source or the person of a video for example.
+    """
+    picked = pick_share((group(video.facts) for video in videos if video.facts.split == "train"), share)
+    return [
+        replace(video, facts=replace(video.facts, split="val"))
+        if video.facts.split == "train" and group(video.facts) in picked
+        else video
+        for video in videos
+    ]
 
 
 def some(names: Iterable[object], most: int = 5) -> str:

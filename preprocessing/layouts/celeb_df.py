@@ -14,15 +14,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from preprocessing.faces.video import VIDEO_SUFFIXES
-from preprocessing.layouts.base import LAYOUTS, Card, Layout, Scan, SourceVideo, files_below, home, needed, some
+from preprocessing.layouts._lists import read_lines
+from preprocessing.layouts.base import (
+    LAYOUTS,
+    Card,
+    Layout,
+    Scan,
+    SourceVideo,
+    files_below,
+    needed,
+    some,
+    with_validation,
+)
 from preprocessing.manifest import REAL, Video
-from preprocessing.splits import pick_share
 from training.core.errors import ConfigError
-from training.core.paths import shown
 
 FOLDERS = {"Celeb-real": REAL, "YouTube-real": REAL, "Celeb-synthesis": "Celeb-synthesis"}
 LIST = "List_of_testing_videos.txt"
-VALIDATION_SHARE = 0.1
 
 _V2 = Card(
     size="590 + 300 real, 5,639 fake videos",
@@ -46,19 +54,16 @@ class CelebDF(Layout):
 
     def scan(self, root: Path, dataset: str, compression: str) -> Scan:
         """See :class:`Layout`; there is one compression only, so ``compression`` says nothing."""
-        root = home(root, dataset)
-        if not any((root / folder).is_dir() for folder in FOLDERS):
-            raise ConfigError(f"{shown(root)}: no Celeb-DF here; expected {self.about}")
-        scan = Scan([], [f"{folder}: not there" for folder in FOLDERS if not (root / folder).is_dir()])
+        root, scan = self.begin(root, dataset, FOLDERS)
         paths = {f"{f}/{p.stem}": p for f in FOLDERS for p in files_below(root / f, VIDEO_SUFFIXES)}
         test = _read_test_list(needed(root / LIST, "it comes with the dataset and names the test videos"))
         if absent := sorted(test - paths.keys()):
             scan.remarks.append(f"{len(absent)} videos of {LIST} are not there: {some(absent)}")
-        owners = {video: _identities(video)[0] for video in paths}
-        validation = pick_share((owner for video, owner in owners.items() if video not in test), VALIDATION_SHARE)
-        for video, path in sorted(paths.items()):
-            rest = "val" if owners[video] in validation else "train"
-            scan.videos.append(SourceVideo(facts(dataset, video, "test" if video in test else rest), path))
+        videos = [
+            SourceVideo(facts(dataset, video, "test" if video in test else "train"), path)
+            for video, path in sorted(paths.items())
+        ]
+        scan.videos += with_validation(videos, lambda video: _identities(video.video)[0])
         return scan
 
 
@@ -82,14 +87,12 @@ def _identities(video: str) -> tuple[str, str | None]:
 def _read_test_list(path: Path) -> set[str]:
     """``folder/stem`` of every listed video."""
     listed = set()
-    for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
-        if not line.strip():
-            continue
-        flag, _, name = line.strip().partition(" ")
+    for at, line in read_lines(path):
+        flag, _, name = line.partition(" ")
         folder, _, file = name.strip().partition("/")
         if folder not in FOLDERS or not file:
-            raise ConfigError(f"{shown(path)}:{number}: '{line}'; expected '1 YouTube-real/00170.mp4'")
+            raise ConfigError(f"{at}: '{line}'; expected '1 YouTube-real/00170.mp4'")
         if flag != ("1" if FOLDERS[folder] == REAL else "0"):
-            raise ConfigError(f"{shown(path)}:{number}: '{line}'; 1 stands for real and 0 for fake in this list")
+            raise ConfigError(f"{at}: '{line}'; 1 stands for real and 0 for fake in this list")
         listed.add(f"{folder}/{Path(file).stem}")
     return listed

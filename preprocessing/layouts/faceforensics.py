@@ -2,18 +2,20 @@
 
 ``original_sequences/youtube/<compression>/videos/000.mp4`` and
 ``manipulated_sequences/<method>/{<compression>,masks}/videos/000_003.mp4``; the official ``train.json``, ``val.json``
-and ``test.json`` (pairs of clip ids) in the root.
+and ``test.json`` (pairs of clip ids) in the root. What Google added lies in the same tree and is a dataset of its own,
+DeepFakeDetection: see the layout ``deepfakedetection``.
 """
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from preprocessing.faces.video import VIDEO_SUFFIXES
-from preprocessing.layouts.base import LAYOUTS, Card, Layout, Scan, SourceVideo, files_below, home, needed, some
+from preprocessing.layouts._lists import read_json
+from preprocessing.layouts.base import LAYOUTS, Card, Layout, Scan, SourceVideo, files_below, needed, some
 from preprocessing.manifest import REAL, SPLITS, Video
 from training.core.errors import ConfigError
 from training.core.paths import shown
@@ -44,80 +46,79 @@ class FaceForensics(Layout):
 
     def scan(self, root: Path, dataset: str, compression: str) -> Scan:
         """See :class:`Layout`. Methods that are not there are named in the remarks; what is there is taken."""
-        root = home(root, dataset)
-        folders = {REAL: root / "original_sequences" / "youtube"}
-        folders |= {method: root / "manipulated_sequences" / method for method in METHODS}
-        if not any(folder.is_dir() for folder in folders.values()):
-            raise ConfigError(f"{shown(root)}: no FaceForensics++ here; expected {self.about}")
-        splits, scan = _read_splits(root), Scan()
+        folders = {REAL: "original_sequences/youtube"} | {name: f"manipulated_sequences/{name}" for name in METHODS}
+        root, scan = self.begin(root, dataset, folders.values())
+        splits = read_splits(root)
         for method, folder in folders.items():
-            _scan_method(scan, folder, method, Place(dataset, compression, splits))
+            scan_part(scan, root / folder, compression, in_split(dataset, method, splits, compression))
         return scan
 
 
-class Place:
-    """Turns a file name into facts."""
-
-    def __init__(self, dataset: str, compression: str, splits: dict[str, str]) -> None:
-        self.dataset, self.compression, self.splits = dataset, compression, splits
-
-    def facts(self, method: str, stem: str) -> Video | None:
-        """None when the name is none of FaceForensics++'s or in no official split."""
-        clips = re.fullmatch(r"(\d{3})(?:_(\d{3}))?", stem)
-        if clips is None or stem not in self.splits or (method == REAL) != (clips[2] is None):
-            return None
-        source, donor = clips.groups()
-        return Video(
-            dataset=self.dataset,
-            video=f"{'youtube' if method == REAL else method}/{self.compression}/{stem}",
-            label=int(method != REAL),
-            method=method,
-            source=source,
-            split=self.splits[stem],
-            donor=donor,
-            person=donor if method in SWAPS else source,
-            compression=self.compression,
-        )
+Facts = Callable[[str], Video | None]
+"""What the stem of a video says, None when it does not belong to the dataset."""
 
 
-def _scan_method(scan: Scan, folder: Path, method: str, place: Place) -> None:
-    videos = folder / place.compression / "videos"
-    if not videos.is_dir():
-        there = sorted(p.name for p in folder.iterdir() if (p / "videos").is_dir()) if folder.is_dir() else []
-        wanted = f"{folder.parent.name}/{folder.name}/{place.compression}/videos"
-        scan.remarks.append(f"{method}: no {wanted}" + (f" (there is {', '.join(there)})" if there else ""))
-        return
-    masks = {p.stem: p for p in files_below(folder / "masks", VIDEO_SUFFIXES)} if (folder / "masks").is_dir() else {}
+def in_split(dataset: str, method: str, splits: dict[str, str], compression: str) -> Facts:
+    """Facts of the videos whose stems are in ``splits``."""
+    return lambda stem: facts(dataset, method, stem, splits[stem], compression) if stem in splits else None
+
+
+def facts(dataset: str, method: str, stem: str, split: str, compression: str | None) -> Video | None:
+    """What ``000`` (a real clip) or ``000_003`` (clip 000 with face or expressions of 003) says; None: another name."""
+    clips = re.fullmatch(r"(\d{3})(?:_(\d{3}))?", stem)
+    if clips is None or (method == REAL) != (clips[2] is None):
+        return None
+    source, donor = clips.groups()
+    return Video(
+        dataset=dataset,
+        video=f"{'youtube' if method == REAL else method}/{compression}/{stem}",
+        label=int(method != REAL),
+        method=method,
+        source=source,
+        split=split,
+        donor=donor,
+        person=donor if method in SWAPS else source,
+        compression=compression,
+    )
+
+
+def scan_part(scan: Scan, folder: Path, compression: str, facts: Facts) -> None:
+    """Add the videos of ``compression`` in ``folder``, with their masks, and remark on what is missing or strange."""
+    videos = folder / compression / "videos"
+    if folder.is_dir() and not videos.is_dir():
+        there = sorted(p.name for p in folder.iterdir() if (p / "videos").is_dir())
+        says = f"there is {', '.join(there)}" if there else "nothing else either"
+        scan.remarks.append(f"{folder.parent.name}/{folder.name}: no {compression}/videos ({says})")
+    masks = {path.stem: path for path in files_below(folder / "masks", VIDEO_SUFFIXES)}
     strangers = []
     for path in files_below(videos, VIDEO_SUFFIXES):
-        facts = place.facts(method, path.stem)
-        if facts is None:
-            strangers.append(path.name)
+        if known := facts(path.stem):
+            scan.videos.append(SourceVideo(known, path, masks.get(path.stem)))
         else:
-            scan.videos.append(SourceVideo(facts, path, masks.get(path.stem)))
+            strangers.append(path.name)
     if strangers:
-        scan.remarks.append(f"{method}: {len(strangers)} videos are in no official split, left out: {some(strangers)}")
+        scan.remarks.append(f"{folder.name}: {len(strangers)} videos are in no split, left out: {some(strangers)}")
 
 
-def _read_splits(root: Path) -> dict[str, str]:
-    """Stem -> split: a pair (a, b) places the originals a and b and the fakes a_b and b_a."""
-    splits = {}
+def read_splits(folder: Path) -> dict[str, str]:
+    """Stem -> split, of the official lists in ``folder``: a pair (a, b) places originals a, b and fakes a_b, b_a.
+
+    Raises:
+        ConfigError: a list is missing, is none of pairs of clip ids, or has a clip that another has.
+    """
+    splits: dict[str, str] = {}
     for split in SPLITS:
-        path = needed(root / f"{split}.json", SPLITS_FROM)
-        for first, second in _read_pairs(path):
+        path = needed(folder / f"{split}.json", SPLITS_FROM)
+        for first, second in _pairs(read_json(path), path):
             for stem in (first, second, f"{first}_{second}", f"{second}_{first}"):
                 if splits.setdefault(stem, split) != split:
                     raise ConfigError(f"{shown(path)}: '{stem}' is in the {splits[stem]} split too")
     return splits
 
 
-def _read_pairs(path: Path) -> list[Any]:
-    try:
-        pairs = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{shown(path)}: not a JSON file ({error})") from error
-    if not isinstance(pairs, list) or not all(
-        isinstance(pair, list) and len(pair) == 2 and all(isinstance(clip, str) for clip in pair) for pair in pairs
+def _pairs(tree: Any, path: Path) -> list[Any]:
+    if not isinstance(tree, list) or not all(
+        isinstance(pair, list) and len(pair) == 2 and all(isinstance(clip, str) for clip in pair) for pair in tree
     ):
         raise ConfigError(f'{shown(path)}: expected a list of pairs of clip ids like ["071", "054"]')
-    return pairs
+    return tree
