@@ -49,8 +49,9 @@ def test_selection_follows_split_methods_and_frames(toy: Path) -> None:
 def test_a_turn_moves_picture_and_points_alike() -> None:
     picture = np.zeros((65, 65, 3), np.uint8)
     cv2.circle(picture, (40, 20), 2, (255, 255, 255), -1)
-    for flip, degrees in itertools.product((False, True), (0.0, 8.0, -8.0)):
-        geometry = Geometry(flip, degrees)
+    crops = (0.0, 0.0, 1.0), (0.1, 0.15, 0.8)
+    for flip, degrees, crop in itertools.product((False, True), (0.0, 8.0, -8.0), crops):
+        geometry = Geometry(flip, degrees, crop)
         moved = geometry.picture(picture)[..., 0].astype(float)
         y, x = (np.average(axis, weights=moved) for axis in np.mgrid[:65, :65])
         np.testing.assert_allclose(geometry.points(np.array([[40.0, 20.0]]), 65)[0], [x, y], atol=0.15)
@@ -84,6 +85,29 @@ def test_augmentation_draws_each_kind_at_its_chance() -> None:
     share = np.mean([torch.equal(d, flipped) for d in drawn])
     assert abs(share - 0.3) < 4 * np.sqrt(0.3 * 0.7 / 600)
     assert all(torch.equal(d, flipped) or torch.equal(d.flip(2), flipped) for d in drawn)
+
+
+def test_a_crop_is_the_enlarged_part_of_the_picture() -> None:
+    face = cv2.GaussianBlur(np.random.default_rng(1).integers(0, 255, (64, 64, 3)).astype(np.uint8), (0, 0), 4)
+    # the quarter whose left upper corner is at (16, 8): its pixels lie in the middle of each block of 2 x 2
+    ours = Geometry(crop=(16 / 64, 8 / 64, 0.5)).picture(face)
+    blocks = ours.reshape(32, 2, 32, 2, 3).astype(float).mean((1, 3))
+    np.testing.assert_allclose(blocks, face[8:40, 16:48], atol=1.5)
+
+
+def test_erasing_makes_one_rectangle_of_the_asked_size_noise() -> None:
+    plain = {"flip": 0, "rotate": 0, "blur": 0, "color": 0, "jpeg": 0}
+    transform = Transform(64, AugmentConfig(**plain, erase=0.5, erase_share=(0.05, 0.2)))
+    erased = 0
+    for seed in range(200):
+        changed = transform(np.zeros((64, 64, 3), np.uint8), np.random.default_rng(seed)).amax(0) > 0
+        rows, columns = (changed.any(axis).nonzero().flatten() for axis in (1, 0))
+        if len(rows):
+            height, width = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
+            assert changed.sum() > 0.98 * height * width, "noise of three colors is hardly ever black"
+            assert 0.04 < height * width / 64**2 < 0.22 and 0.45 < height / width < 2.2
+            erased += 1
+    assert abs(erased / 200 - 0.5) < 4 * 0.5 / np.sqrt(200)
 
 
 def test_jpeg_loses_more_at_lower_quality_and_resize_keeps_what_fits() -> None:

@@ -58,6 +58,19 @@ def test_sam_steps_with_the_gradient_of_the_worst_neighbor() -> None:
     torch.testing.assert_close(line.norm.running_mean, torch.tensor([0.2])), "the second pass must not count"
 
 
+def test_sam_sees_the_same_dropout_in_both_passes_and_another_in_the_next_step() -> None:
+    line, kept = Line(), []
+
+    def loss() -> Losses:
+        kept.append(nn.functional.dropout(torch.ones(64), 0.5))
+        return Losses(line.w.square().sum(), {})
+
+    update = Update(line, OptimConfig(rule=Spec(name="sam", params={"lr": 0.1})), "line")
+    update(loss)
+    update(loss)
+    assert torch.equal(kept[0], kept[1]) and torch.equal(kept[2], kept[3]) and not torch.equal(kept[0], kept[2])
+
+
 def test_clipping_bounds_the_step() -> None:
     line, _ = updated("sgd", {"lr": 1.0, "momentum": 0.0}, clip_norm=0.5)
     step = line.w.detach() - torch.tensor([1.0, -2.0])

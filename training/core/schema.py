@@ -28,6 +28,10 @@ class AugmentConfig:
     value: float = 20.0
     jpeg: float = 0.5
     jpeg_quality: tuple[int, int] = (40, 100)
+    crop: float = 0.0
+    crop_share: tuple[float, float] = (0.6, 1.0)
+    erase: float = 0.0
+    erase_share: tuple[float, float] = (0.02, 0.2)
 
 
 @dataclass(kw_only=True)

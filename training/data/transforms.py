@@ -1,12 +1,12 @@
 """From a stored face to the tensor a recipe returns: resize, augment; masks and landmarks follow the picture.
 
-Augmentation is DeepfakeBench's set (flip, rotation, blur, brightness/contrast or hue/saturation, JPEG), each drawn
-from the generator passed in. Pictures stay uint8: the device normalizes them.
+Augmentation is DeepfakeBench's set (flip, rotation, blur, brightness/contrast or hue/saturation, JPEG) and, where asked
+for, crops and erasing; each is drawn from the generator passed in. Pictures stay uint8: the device normalizes them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -18,24 +18,31 @@ from training.core.schema import AugmentConfig
 
 @dataclass(frozen=True)
 class Geometry:
-    """What moves pixels: a flip, then a rotation about the center by ``degrees``."""
+    """What moves pixels: a flip, a rotation about the center by ``degrees``, then a crop enlarged to the whole."""
 
     flip: bool = False
     degrees: float = 0.0
+    crop: tuple[float, float, float] = (0.0, 0.0, 1.0)
+    """Left edge, upper edge and side, as shares of the picture's."""
 
     def matrix(self, size: int) -> np.ndarray:
         """The ``(2, 3)`` map from source to result pixels of a ``size`` x ``size`` picture."""
         center = (size - 1) / 2
         mirror = np.array([[-1, 0, size - 1], [0, 1, 0], [0, 0, 1]]) if self.flip else np.eye(3)
-        return cv2.getRotationMatrix2D((center, center), self.degrees, 1.0) @ mirror
+        matrix = cv2.getRotationMatrix2D((center, center), self.degrees, 1.0) @ mirror
+        left, top, side = self.crop
+        # pixel centers lie at integers, edges half a pixel off
+        matrix[:, 2] += 0.5 - size * np.array([left, top])
+        return matrix / side - [[0, 0, 0.5]]
 
     def picture(self, picture: np.ndarray, border: int = cv2.BORDER_REFLECT_101) -> np.ndarray:
         """The moved picture, of the same size."""
         picture = np.ascontiguousarray(picture[:, ::-1]) if self.flip else picture
-        if not self.degrees:
+        rest = replace(self, flip=False)
+        if rest == Geometry():
             return picture
         size = picture.shape[0]
-        return cv2.warpAffine(picture, Geometry(degrees=self.degrees).matrix(size), (size, size), borderMode=border)
+        return cv2.warpAffine(picture, rest.matrix(size), (size, size), borderMode=border)
 
     def points(self, points: np.ndarray, size: int) -> np.ndarray:
         """``(n, 2)`` points where :meth:`picture` puts them. A flip does not rename left and right."""
@@ -85,7 +92,8 @@ class Transform:
             return Geometry()
         turn = rng.random() < self.augment.rotate
         limit = self.augment.rotate_degrees
-        return Geometry(rng.random() < self.augment.flip, float(rng.uniform(-limit, limit)) if turn else 0.0)
+        flip, degrees = rng.random() < self.augment.flip, float(rng.uniform(-limit, limit)) if turn else 0.0
+        return Geometry(flip, degrees, _crop(self.augment, rng)) if self.augment.crop else Geometry(flip, degrees)
 
 
 def resize(picture: np.ndarray, size: int, interpolation: int = cv2.INTER_CUBIC) -> np.ndarray:
@@ -109,6 +117,8 @@ def degrade(picture: np.ndarray, augment: AugmentConfig, rng: np.random.Generato
     if rng.random() < augment.jpeg:
         low, high = augment.jpeg_quality
         picture = jpeg(picture, int(rng.integers(low, high + 1)))
+    if augment.erase and rng.random() < augment.erase:
+        picture = _erase(picture, augment, rng)
     return picture
 
 
@@ -116,6 +126,26 @@ def jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
     """``picture`` after JPEG compression at ``quality`` (1-100)."""
     _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def _crop(augment: AugmentConfig, rng: np.random.Generator) -> tuple[float, float, float]:
+    if rng.random() >= augment.crop:
+        return 0.0, 0.0, 1.0
+    side = float(np.sqrt(rng.uniform(*augment.crop_share)))
+    left, top = rng.uniform(0, 1 - side, 2).tolist()
+    return left, top, side
+
+
+def _erase(picture: np.ndarray, augment: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
+    """A rectangle of noise, up to twice as wide as high or high as wide (Zhong et al., Random Erasing, AAAI 2020)."""
+    size = np.array(picture.shape[:2])
+    ratio = np.exp(rng.uniform(-np.log(2), np.log(2)) / 2)
+    share = rng.uniform(*augment.erase_share)
+    height, width = np.rint((share * size.prod()) ** 0.5 * np.array([ratio, 1 / ratio])).clip(1, size).astype(int)
+    top, left = rng.integers(0, size - (height, width) + 1)
+    picture = picture.copy()
+    picture[top : top + height, left : left + width] = rng.integers(0, 256, (height, width, 3), np.uint8)
+    return picture
 
 
 def _blur(picture: np.ndarray, augment: AugmentConfig, rng: np.random.Generator) -> np.ndarray:

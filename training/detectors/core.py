@@ -3,7 +3,7 @@
 Source: Ni et al., CORE: consistent representation learning for face forgery detection (CVPR Workshops 2022), eq. 1-4.
 Loss: ``L = CE(both views) + weight * mean((cos(f_a, f_b) - 1)^2)`` on features after pooling.
 Deviations: the reference pairs the halves of a shuffled batch, different pictures that is; here the second view comes
-from the recipe, as in the paper.
+from the recipe, as in the paper, and differs by the paper's erasing and cropping (the reference: no augmentation).
 """
 
 from __future__ import annotations

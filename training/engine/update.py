@@ -61,9 +61,12 @@ class Update:
                 f"{self.who}: update group '{group}' is not in param_groups(); {did_you_mean(group, self.optimizers)}"
             )
         optimizer, params, passes = self.optimizers[group], self.params[group], []
+        randomness = _Randomness(params[0].device)
 
         def closure() -> Tensor:
             optimizer.zero_grad(set_to_none=True)
+            if passes:
+                randomness.repeat()
             with self._autocast(params[0].device), _frozen_running_stats(self.detector, bool(passes)):
                 losses = loss_fn()
             self._check(losses)
@@ -98,7 +101,7 @@ class Update:
         if not torch.isfinite(losses.total):
             parts = ", ".join(f"{k} {float(v):.4g}" for k, v in losses.parts.items())
             raise ContractError(
-                f"{self.who}: the loss is {float(losses.total)}{f' ({parts})' if parts else ''}; "
+                f"{self.who}: the loss is {losses.total.item()}{f' ({parts})' if parts else ''}; "
                 "try a lower learning rate or optim.clip_norm; the last good checkpoint is kept"
             )
 
@@ -113,6 +116,22 @@ def _schedule(spec: Spec) -> Callable[[int, int, int], float]:
     checked = partial(instantiate, SCHEDULES[spec.name], spec.params, at=spec.at or At("optim.schedule"))
     checked(provided={"step": 0, "steps": 1, "epoch": 1})
     return lambda step, steps, epoch: checked(provided={"step": step, "steps": steps, "epoch": epoch})
+
+
+class _Randomness:
+    """The random state at its making. A rule's second pass must see the same network, dropout and noise included:
+    SAM's algorithm compares two places of one loss.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device, self._cpu = device, torch.get_rng_state()
+        self._own = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+
+    def repeat(self) -> None:
+        """Go back to it."""
+        torch.set_rng_state(self._cpu)
+        if self._own is not None:
+            torch.cuda.set_rng_state(self._own, self._device)
 
 
 @contextlib.contextmanager
