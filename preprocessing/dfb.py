@@ -15,6 +15,7 @@ from typing import Any
 
 from preprocessing import manifest
 from preprocessing.dfb_names import facts_of, home_of, method_of
+from preprocessing.faces.video import in_natural_order
 from preprocessing.manifest import SPLITS, Frame, Manifest, Video
 from preprocessing.names import COMPRESSIONS, manifest_names
 from training.core.errors import ManifestError, did_you_mean
@@ -169,9 +170,4 @@ def _numbered(paths: list[str]) -> list[tuple[int, str]]:
         numbers = {int(match[1]): path for match, path in zip(found, paths, strict=True) if match}
         if len(numbers) == len(paths):
             return sorted(numbers.items())
-    return list(enumerate(sorted(paths, key=_natural)))
-
-
-def _natural(path: str) -> list[str | int]:
-    """Sorts ``a9`` before ``a10``."""
-    return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", path))]
+    return list(enumerate(sorted(paths, key=in_natural_order)))

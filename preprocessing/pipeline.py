@@ -164,7 +164,7 @@ def _complete(root: Path, sidecar: Sidecar) -> bool:
 
 def _bytes(path: Path) -> int | None:
     with contextlib.suppress(OSError):
-        return path.stat().st_size
+        return sum(file.stat().st_size for file in (path.iterdir() if path.is_dir() else [path]))
     return None
 
 

@@ -1,8 +1,9 @@
-"""Frames of a video, or the one frame of a picture, as RGB arrays, with a note on what could not be had."""
+"""Frames of a video, of a folder of pictures, or the one of a picture: RGB arrays, and a note on what was amiss."""
 
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, Protocol
@@ -36,12 +37,21 @@ class Media(Protocol):
 def open_media(path: Path, megapixels: float = 50.0) -> Media:
     """The video or picture in ``path``, told apart by the file name's ending; pictures have ``megapixels`` at most.
 
+    A folder is a video too, cut into pictures.
+
     Raises:
         DataError: the file is missing, no video or picture, or without frames.
     """
+    if path.is_dir():
+        return FrameFolder(path, megapixels)
     if path.suffix.lower() in PICTURE_SUFFIXES:
         return Picture(path, megapixels)
     return VideoFile(path)
+
+
+def in_natural_order(name: str) -> list[str | int]:
+    """Sort key that puts ``a9`` before ``a10``."""
+    return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", name))]
 
 
 def frame_indices(total: int, wanted: int, sampling: Sampling = "even") -> list[int]:
@@ -166,3 +176,31 @@ class Picture:
 
     def _error(self, says: str) -> DataError:
         return DataError(f"{shown(self.path)}: {says}")
+
+
+class FrameFolder:
+    """A video that comes as a folder of pictures, its frames in natural order of their names."""
+
+    def __init__(self, path: Path, megapixels: float) -> None:
+        self.path, self.note, self._megapixels = path, None, megapixels
+        names = (file.name for file in path.iterdir() if not file.name.startswith("."))
+        pictures = (name for name in names if Path(name).suffix.lower() in PICTURE_SUFFIXES)
+        self._names = sorted(pictures, key=in_natural_order)
+        self.total = len(self._names)
+        if self.total == 0:
+            raise DataError(f"{shown(path)}: holds no pictures")
+
+    def read(self, indices: list[int]) -> Iterator[tuple[int, np.ndarray]]:
+        """See :class:`Media`; damaged pictures are passed over and counted."""
+        damaged = []
+        for index in indices:
+            try:
+                ((_, image),) = Picture(self.path / self._names[index], self._megapixels).read([0])
+            except DataError:
+                damaged.append(self._names[index])
+            else:
+                yield index, image
+        if len(damaged) == len(indices):
+            raise DataError(f"{shown(self.path)}: no picture can be read of {len(indices)}")
+        if damaged:
+            self.note = f"{len(damaged)} damaged pictures left out, {damaged[0]} for one"
