@@ -22,7 +22,8 @@ from training.detectors.base import Detector
 from training.engine import distributed
 from training.engine.checkpoint import Card
 from training.engine.environment import describe
-from training.engine.evaluate import Settings, summarize
+from training.engine.evaluate import summarize
+from training.engine.evaluators.settings import Settings
 from training.engine.inference import Scored, score
 from training.engine.prepare import pick_device, pick_precision
 from training.engine.results import CONFIG, ENVIRONMENT, METRICS, save_features, scores_path, write_json

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from training.engine.evaluate import Settings, summarize
+from training.engine.evaluate import summarize
+from training.engine.evaluators.settings import Settings
 from training.engine.results import CONFIG, ENVIRONMENT, LOG, METRICS, Scores, scores_path, write_json
 
 

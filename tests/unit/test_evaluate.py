@@ -8,7 +8,8 @@ from sklearn.metrics import roc_auc_score
 
 from tests.unit.fabricated import scores
 from training.core.errors import ConfigError, ContractError
-from training.engine.evaluate import Settings, evaluate, is_better, summarize
+from training.engine.evaluate import evaluate, is_better, summarize
+from training.engine.evaluators.settings import Settings
 from training.metrics.ranking import METRICS
 
 

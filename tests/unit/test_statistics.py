@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm
 
 from training.metrics.ranking import METRICS
-from training.metrics.statistics import class_clusters, draw, intervals, strata, too_few
+from training.metrics.statistics import MIXED, class_clusters, draw, intervals, strata, too_few
 
 
 def population(rng, clusters, rows, mixed=False, spread=0.7, shift=1.0):
@@ -37,7 +37,7 @@ def test_every_stratum_is_drawn_to_its_own_size():
     label = np.array([0, 0, 1, 1, 0, 1, 0, 1])
     cluster = np.array([0, 1, 2, 3, 4, 4, 5, 5])
     groups = strata(label, cluster)
-    assert {kind: members.tolist() for kind, members in groups.items()} == {0: [0, 1], 1: [2, 3], 2: [4, 5]}
+    assert {kind: members.tolist() for kind, members in groups.items()} == {0: [0, 1], 1: [2, 3], MIXED: [4, 5]}
     rng = np.random.default_rng(0)
     draws = np.array([draw(groups, rng) for _ in range(400)])
     assert (draws.reshape(400, 3, 2).sum(2) == 2).all()

@@ -25,6 +25,8 @@ TEXT = ("dataset", "video", "method", "source", "compression")
 COLUMNS = ("dataset", "video", "frame", "label", "method", "source", "compression", "fake_prob")
 LOGIT = "logit:"
 """Prefix of the columns that hold one method's logit each."""
+CLUSTER = "cluster "
+"""Prefix of outputs that stand for no method known by name: ``cluster 1``, ``cluster 2``, ..."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

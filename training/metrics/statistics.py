@@ -1,8 +1,8 @@
 """How sure a figure is: bootstrap intervals that draw whole clusters, since frames of one video are not independent.
 
 Percentile method (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13) on clusters drawn with
-replacement within strata: those that hold only reals, only fakes, or both. The numbers of real and fake clusters thus
-stay as the test set has them, and no resample lacks a class.
+replacement within strata: those that hold one class only, by class, and those that hold several. The numbers of
+clusters of each class thus stay as the test set has them, and no resample lacks a class.
 
 What the intervals do not cover: another training seed, another data set. They are too narrow with few clusters (below
 about twenty of a class) and where all resamples agree, as for an AUC of exactly 1.
@@ -14,10 +14,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from training.metrics.attribution import AttributionMetric, Table
 from training.metrics.ranking import Metric, Ranking
 
 FEW = 20
 """Clusters of a class below which an interval should be read as too narrow."""
+MIXED = -1
+"""Stratum of the clusters that hold rows of several classes."""
 
 
 def intervals(
@@ -40,22 +43,53 @@ def intervals(
     for row in values:
         counts = ranking.counts(draw(groups, rng)[member])
         row[:] = [metric.of(counts) for metric in metrics]
+    return _percentiles(values, [metric.name for metric in metrics], confidence)
+
+
+def table_intervals(
+    true: np.ndarray,
+    predicted: np.ndarray,
+    known: int,
+    cluster: np.ndarray,
+    metrics: Sequence[AttributionMetric],
+    resamples: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> dict[str, tuple[float, float]]:
+    """As :func:`intervals`, of attribution: ``true`` classes and ``predicted`` outputs ``(N,)``, ``known`` first."""
+    groups, rng = strata(true, cluster), np.random.default_rng(seed)
+    values = np.empty((resamples, len(metrics)))
+    for row in values:
+        table = Table.of(true, predicted, known, draw(groups, rng)[cluster])
+        row[:] = [metric.of(table) for metric in metrics]
+    return _percentiles(values, [metric.name for metric in metrics], confidence)
+
+
+def _percentiles(values: np.ndarray, names: list[str], confidence: float) -> dict[str, tuple[float, float]]:
     tail = (1 - confidence) / 2
     low, high = np.quantile(values, [tail, 1 - tail], axis=0)
-    return {metric.name: (float(a), float(b)) for metric, a, b in zip(metrics, low, high, strict=True)}
+    return {name: (float(a), float(b)) for name, a, b in zip(names, low, high, strict=True)}
 
 
-def too_few(label: np.ndarray, cluster: np.ndarray, clusters: str = "videos") -> str | None:
+def too_few(
+    label: np.ndarray, cluster: np.ndarray, clusters: str = "videos", names: tuple[str, str] = ("real", "fake")
+) -> str | None:
     """Why no interval can be given (``fewer than 2 real videos``), None if one can.
 
-    A class needs a stratum of at least two clusters to vary between resamples.
+    A class needs a stratum of at least two clusters to vary between resamples. ``names``: of the labels 0 and 1.
     """
     groups = strata(label, cluster)
-    for value, name in ((0, "real"), (1, "fake")):
-        sizes = [len(members) for kind, members in groups.items() if kind in (value, 2)]
+    for value, name in enumerate(names):
+        sizes = [len(members) for kind, members in groups.items() if kind in (value, MIXED)]
         if (label == value).any() and max(sizes) < 2:
             return f"fewer than 2 {name} {clusters}"
     return None
+
+
+def too_few_of_any(true: np.ndarray, cluster: np.ndarray, clusters: str = "videos") -> str | None:
+    """Why rows of these classes allow no interval (``no class has 2 videos``), None if they do."""
+    varies = any(len(members) > 1 for members in strata(true, cluster).values())
+    return None if varies else f"no class has 2 {clusters}"
 
 
 def class_clusters(label: np.ndarray, cluster: np.ndarray) -> tuple[int, int]:
@@ -64,11 +98,14 @@ def class_clusters(label: np.ndarray, cluster: np.ndarray) -> tuple[int, int]:
 
 
 def strata(label: np.ndarray, cluster: np.ndarray) -> dict[int, np.ndarray]:
-    """The clusters that hold only reals (key 0), only fakes (1) or both (2); empty strata are left out."""
-    size = np.bincount(cluster)
-    fakes = np.bincount(cluster, label)
-    kind = np.where(fakes == 0, 0, np.where(fakes == size, 1, 2))
-    return {key: np.flatnonzero(kind == key) for key in (0, 1, 2) if (kind == key).any()}
+    """The clusters whose rows all have one label, by label, and those with several (key ``MIXED``, the last)."""
+    low = np.full(cluster.max(initial=-1) + 1, np.iinfo(np.int64).max)
+    high = np.full(len(low), -1)
+    np.minimum.at(low, cluster, label)
+    np.maximum.at(high, cluster, label)
+    kind = np.where(low == high, low, MIXED)
+    keys = sorted(np.unique(kind).tolist(), key=lambda key: (key == MIXED, key))
+    return {key: np.flatnonzero(kind == key) for key in keys}
 
 
 def draw(groups: dict[int, np.ndarray], rng: np.random.Generator) -> np.ndarray:
