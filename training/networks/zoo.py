@@ -95,8 +95,14 @@ BACKBONES: dict[str, Entry] = {
         "xception:imagenet",
         tiny={"widths": (4, 8, 8, 12, 16, 24, 24, 32), "resolution": 64},
     ),
+    "efficientnet_b3": Entry(
+        "efficientnet:EfficientNet",
+        "efficientnet:imagenet_b3",
+        params={"width": 1.2, "depth": 1.4, "padding": "same"},
+        tiny={"width": 0.1, "resolution": 128},
+    ),
     "efficientnet_b4": Entry(
-        "efficientnet:EfficientNetB4", "efficientnet:imagenet_b4", tiny={"width": 0.1, "resolution": 128}
+        "efficientnet:EfficientNet", "efficientnet:imagenet_b4", tiny={"width": 0.1, "resolution": 128}
     ),
     "arcface_r50": Entry("identity:ArcFace", tiny={"layers": (1, 1, 1, 1), "width": 4, "dim": 16}),
     "vit_b16": Entry(
