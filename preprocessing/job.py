@@ -14,27 +14,26 @@ from typing import Any
 import cv2
 import numpy as np
 
+from preprocessing.codecs import encode
 from preprocessing.faces.align import FIVE_POINTS, carry, similarity, template, warp, warp_mask
 from preprocessing.faces.detect import Face, FaceDetector, LandmarkPredictor, build_detector, follow
 from preprocessing.faces.video import frame_indices, open_media
 from preprocessing.layouts.base import SourceVideo
 from preprocessing.manifest import Frame
 from preprocessing.settings import Settings
-from preprocessing.sidecar import KINDS, Sidecar, sidecar_path, write
+from preprocessing.sidecar import Sidecar
+from preprocessing.sinks import Parcel, Sink
 from training.core.config import Spec
 from training.core.errors import DataError
 from training.core.paths import shown
 
-# Lossless: forgery traces live in the last bits. OpenCV takes a WebP quality above 100 as lossless.
-ENCODER_OPTIONS = {"png": [], "webp": [cv2.IMWRITE_WEBP_QUALITY, 101]}
-
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One video to do: ``blank`` is the note to leave, all but its frames; ``root`` the dataset's face folder."""
+    """One video to do: ``blank`` is the note to leave, all but its frames; ``sink`` where all goes."""
 
     source: SourceVideo
-    root: Path
+    sink: Sink
     settings: Settings
     blank: Sidecar
 
@@ -63,35 +62,25 @@ def _load(detector: str, options: tuple[tuple[str, Any], ...], landmarks: Path) 
     return Models(build_detector(Spec(name=detector, params=dict(options))), LandmarkPredictor(landmarks))
 
 
-def process(task: Task) -> Sidecar:
-    """Do one video from scratch and leave its note.
+def process(task: Task) -> Parcel:
+    """Do one video from scratch and hand it to the sink, its note last.
 
     A video that cannot be read, or not in time, leaves a note that says so and nothing else.
     """
     video = task.source.facts
-    clear(task.root, video.video)
+    task.sink.begin(video.video)
     try:
         frames, note = _extract(task)
         sidecar = replace(task.blank, video=replace(video, note=note), frames=frames)
     except DataError as error:
-        clear(task.root, video.video)
+        task.sink.begin(video.video)
         sidecar = failure(task.blank, _reason(error, task.source.path))
-    write(task.root, sidecar)
-    return sidecar
+    return task.sink.end(sidecar)
 
 
 def failure(blank: Sidecar, reason: str) -> Sidecar:
     """The note of a video that came to nothing."""
     return replace(blank, video=replace(blank.video, note=reason), frames=[], failed=True)
-
-
-def clear(root: Path, video: str) -> None:
-    """Remove whatever an earlier or interrupted run left of ``video``, its note first."""
-    sidecar_path(root, video).unlink(missing_ok=True)
-    for folder in (root / kind / video for kind in KINDS):
-        # Only what lies directly here: the video real/a must not take real/a/b with it.
-        for file in [p for p in folder.iterdir() if p.is_file()] if folder.is_dir() else ():
-            file.unlink()
 
 
 def _extract(task: Task) -> tuple[list[Frame], str | None]:
@@ -149,31 +138,20 @@ def _with_masks(
 
 
 def _cut(task: Task, index: int, image: np.ndarray, mask: np.ndarray | None, face: Face) -> Frame:
-    """Write one face with all that belongs to it."""
-    settings, video = task.settings, task.source.facts.video
+    """Store one face with all that belongs to it."""
+    settings, video, put = task.settings, task.source.facts.video, task.sink.put
     points = models(settings).predict(image, face)
     matrix = similarity(points[list(FIVE_POINTS)], template(settings.size, settings.scale))
     stem = f"{video}/{index:05d}"
     image_path = f"frames/{stem}.{settings.codec}"
-    crop = cv2.cvtColor(warp(image, matrix, settings.size), cv2.COLOR_RGB2BGR)
-    _save(task.root / image_path, _encode(crop, settings.codec))
+    put(image_path, encode(warp(image, matrix, settings.size), settings.codec, settings.quality))
     landmarks_path = f"landmarks/{stem}.npy"
     array = io.BytesIO()
     np.save(array, carry(points, matrix))
-    _save(task.root / landmarks_path, array.getvalue())
+    put(landmarks_path, array.getvalue())
     mask_path = None
     if mask is not None:
-        mask_path = f"masks/{stem}.{settings.codec}"
-        _save(task.root / mask_path, _encode(warp_mask(mask, matrix, settings.size), settings.codec))
+        mask_path = f"masks/{stem}.png"
+        put(mask_path, encode(warp_mask(mask, matrix, settings.size), "png"))
     rounded = tuple(round(value, 6) for value in matrix.ravel().tolist())
     return Frame(index, True, image_path, mask_path, landmarks_path, rounded)
-
-
-def _encode(image: np.ndarray, codec: str) -> bytes:
-    return cv2.imencode(f".{codec}", image, ENCODER_OPTIONS[codec])[1].tobytes()
-
-
-def _save(path: Path, data: bytes) -> None:
-    # Not atomic by itself: until the video's note is written, nothing here counts.
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)

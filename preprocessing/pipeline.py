@@ -16,12 +16,13 @@ import dlib
 import numpy as np
 import PIL
 
+from preprocessing.codecs import LOSSY, encode
 from preprocessing.executors import run
-from preprocessing.job import Models, Task, clear, failure, models, process
+from preprocessing.job import Models, Task, failure, models, process
 from preprocessing.layouts.base import Scan, SourceVideo, layout_for
 from preprocessing.settings import Settings
-from preprocessing.sidecar import KINDS, Sidecar, paths_below, read, sidecar_path, write
-from preprocessing.store import mark_cut, rgb_root
+from preprocessing.sidecar import Sidecar, paths_below, read, sidecar_path, write
+from preprocessing.sinks import Parcel, sink_for
 from training.core.errors import BenchError, ConfigError, DataError, ManifestError
 from training.core.paths import shown
 
@@ -49,7 +50,10 @@ class Pipeline:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.scan = _scan(settings)
-        self.root = rgb_root(settings.output, settings.dataset)
+        # Here too, so that a library that is missing is found before any work.
+        encode(np.zeros((8, 8, 3), np.uint8), settings.codec)
+        self.sink = sink_for(settings)
+        self.root = self.sink.root
         # The models are loaded here too, so that a wrong one is found before any work.
         self.recorded = _recorded(settings, models(settings))
 
@@ -75,8 +79,6 @@ class Pipeline:
         Raises:
             DataError: nothing more can be written.
         """
-        if plan.tasks:
-            mark_cut(self.root)
         results = run(process, plan.tasks, self.settings.processes)
         with contextlib.closing(results):
             for task, result in results:
@@ -94,7 +96,7 @@ class Pipeline:
         if source.mask is not None and self.settings.masks:
             raw["mask_bytes"] = _bytes(source.mask)
         versions = {module.__name__: module.__version__ for module in (av, cv2, dlib, np, PIL)}
-        return Task(source, self.root, self.settings, Sidecar(source.facts, [], self.recorded, raw, versions))
+        return Task(source, self.sink, self.settings, Sidecar(source.facts, [], self.recorded, raw, versions))
 
     def _found(self, task: Task) -> tuple[Sidecar | None, str | None]:
         """The note of a video that need not be done again, or why a video that was done must be."""
@@ -105,24 +107,28 @@ class Pipeline:
             old = read(path)
         except ManifestError:
             return None, "their notes cannot be read"
-        if reason := _outdated(old, task.blank, self.root):
+        if reason := _outdated(old, task.blank):
             return None, reason
+        if not self.sink.complete(old):
+            return None, "files are missing"
         facts = replace(task.blank.video, note=old.video.note)
         if facts != old.video:
             old = replace(old, video=facts)
             write(self.root, old)
         return old, None
 
-    def _outcome(self, task: Task, result: Sidecar | BaseException) -> Sidecar:
-        if isinstance(result, Sidecar):
-            return result
-        if isinstance(result, OSError):
-            raise DataError(f"cannot write below {shown(self.root)}: {result}") from result
-        reason = str(result) if isinstance(result, BenchError) else f"{type(result).__name__}: {result}"
-        clear(self.root, task.source.facts.video)
-        sidecar = failure(task.blank, reason)
-        write(self.root, sidecar)
-        return sidecar
+    def _outcome(self, task: Task, result: Parcel | BaseException) -> Sidecar:
+        try:
+            if isinstance(result, OSError):
+                raise result
+            if not isinstance(result, Parcel):
+                reason = str(result) if isinstance(result, BenchError) else f"{type(result).__name__}: {result}"
+                self.sink.begin(task.source.facts.video)
+                result = self.sink.end(failure(task.blank, reason))
+            self.sink.keep(result)
+        except OSError as error:
+            raise DataError(f"cannot write below {shown(self.root)}: {error}") from error
+        return result.note
 
 
 def _scan(settings: Settings) -> Scan:
@@ -138,13 +144,14 @@ def _scan(settings: Settings) -> Scan:
 
 def _recorded(settings: Settings, tools: Models) -> dict[str, Any]:
     """What of the settings decides how faces come out: kept with each video and compared on a rerun."""
-    plain = {key: getattr(settings, key) for key in ("frames", "sampling", "size", "scale", "codec", "masks")}
+    keys = ("frames", "sampling", "size", "scale", "codec", "masks", *(["quality"] if settings.codec in LOSSY else []))
+    plain = {key: getattr(settings, key) for key in keys}
     options = {name: getattr(tools.detect, name) for name in inspect.signature(type(tools.detect)).parameters}
     model = {"file": tools.predict.path.name, "sha256": tools.predict.sha256, "points": tools.predict.points}
     return {"recipe": RECIPE, **plain, "detector": {"name": settings.detector.name, **options}, "predictor": model}
 
 
-def _outdated(old: Sidecar, new: Sidecar, root: Path) -> str | None:
+def _outdated(old: Sidecar, new: Sidecar) -> str | None:
     """Why the faces that ``old`` tells of cannot stand for those of ``new``, None if they can."""
     if old.failed:
         return "they failed"
@@ -152,14 +159,7 @@ def _outdated(old: Sidecar, new: Sidecar, root: Path) -> str | None:
         return f"settings changed ({', '.join(changed)})"
     if any(old.raw.get(key) != new.raw.get(key) for key in ("bytes", "mask_bytes")):
         return "the raw files changed"
-    return None if _complete(root, old) else "files are missing"
-
-
-def _complete(root: Path, sidecar: Sidecar) -> bool:
-    """Whether as many files lie there as the note names."""
-    paths = [path for frame in sidecar.frames for path in frame.files]
-    folders = [root / kind / sidecar.video.video for kind in KINDS]
-    return len(paths) == sum(p.is_file() for folder in folders if folder.is_dir() for p in folder.iterdir())
+    return None
 
 
 def _bytes(path: Path) -> int | None:

@@ -25,11 +25,12 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--dataset", nargs="+", help="names as given to preprocess.py (default: that of config.yaml)")
     parser.add_argument("--datasets", type=Path, help="preprocess.py's --output (default: that of config.yaml)")
     parser.add_argument("--output", type=Path, default=MANIFESTS, help="default: preprocessing/dataset_json")
+    parser.add_argument("--store", choices=("auto", "rgb", "lmdb"), default="auto", help="where preprocess.py wrote to")
     add_debug(parser)
     arguments = parser.parse_args(argv)
     names, datasets = asked_for(arguments.dataset, arguments.datasets)
     for dataset in names:
-        sidecars = list(read_all(find_faces(datasets, dataset)))
+        sidecars = list(read_all(find_faces(datasets, dataset, arguments.store)))
         manifest = build(dataset, sidecars)
         path = arguments.output / f"{dataset}.json"
         manifest.write(path)

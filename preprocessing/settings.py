@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from preprocessing.codecs import IN_LMDB, Codec
 from training.core.config import Layers, Spec
 from training.core.errors import ConfigError
 from training.core.paths import DATASETS, ROOT, WEIGHTS, processors
@@ -31,9 +32,14 @@ class Settings:
     landmarks: Path = WEIGHTS / "shape_predictor_68_face_landmarks.dat"
     size: int = 256
     scale: float = 1.3
-    codec: Literal["png", "webp"] = "png"
+    store: Literal["rgb", "lmdb"] = "rgb"
+    codec: Codec | None = None
+    quality: int = 95
     masks: bool = True
     workers: int | None = None
+
+    def __post_init__(self) -> None:
+        self.codec = self.codec or (IN_LMDB if self.store == "lmdb" else "png")
 
     @property
     def processes(self) -> int:
@@ -78,5 +84,7 @@ def _check(settings: Settings, origin: dict[str, str]) -> None:
         value = getattr(settings, key)
         if value is not None and not value >= bound:
             raise ConfigError(f"{origin.get(key, '')}: '{key}' is {value}; expected {bound} or more")
+    if not 1 <= settings.quality <= 100:
+        raise ConfigError(f"{origin['quality']}: 'quality' is {settings.quality}; expected 1 to 100")
     if settings.dataset is not None and ("/" in settings.dataset or settings.dataset.startswith(".")):
         raise ConfigError(f"{origin['dataset']}: '{settings.dataset}' cannot name a folder; use letters and digits")

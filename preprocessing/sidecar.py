@@ -1,7 +1,7 @@
 """The note left beside the faces of each video: what it is, what came of it, how. Written last, so it says "done".
 
-It lies in ``videos/<video>.json`` of a dataset's face folder; the pictures in ``frames/<video>/``, ``masks/<video>/``,
-``landmarks/<video>/`` and ``sources/<video>/``. Manifests are made from these notes alone.
+It lies in ``videos/<video>.json`` of a dataset's face folder, or beside its LMDB; the pictures in ``frames/<video>/``,
+``masks/<video>/``, ``landmarks/<video>/`` and ``sources/<video>/``. Manifests are made from these notes alone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.manifest import Frame, Video, entry_from_json, entry_to_json
-from preprocessing.store import rgb_root
+from preprocessing.store import lmdb_root, rgb_root
 from training.core.errors import ManifestError, did_you_mean
 from training.core.paths import atomic, shown
 
@@ -36,17 +36,27 @@ class Sidecar:
     """Nothing could be had from the video; its note says why."""
 
 
-def find_faces(datasets: Path, dataset: str) -> Path:
-    """The face folder of ``dataset``.
+def find_faces(datasets: Path, dataset: str, store: str = "auto") -> Path:
+    """Where the notes of ``dataset`` lie: in its face folder (``rgb``), beside the LMDB that preprocess.py wrote
+    (``lmdb``), or in whichever of the two has any (``auto``).
 
     Raises:
-        ManifestError: there is none; names the nearest one.
+        ManifestError: there are none, and names the nearest ones; or there are both, and ``store`` does not choose.
     """
-    root = rgb_root(datasets, dataset)
-    if not (root / "videos").is_dir():
-        there = [p.name for p in root.parent.iterdir() if (p / "videos").is_dir()] if root.parent.is_dir() else []
-        raise ManifestError(f"no faces of '{dataset}' in {shown(root.parent)}; {did_you_mean(dataset, there)}")
-    return root
+    roots = {"rgb": rgb_root, "lmdb": lmdb_root}
+    found = [
+        root(datasets, dataset)
+        for name, root in roots.items()
+        if store in (name, "auto") and (root(datasets, dataset) / "videos").is_dir()
+    ]
+    if len(found) == 2:
+        raise ManifestError(
+            f"faces of '{dataset}' are in {' and in '.join(map(shown, found))}: say --store rgb or lmdb"
+        )
+    if not found:
+        there = [notes.parent.name.removesuffix("_lmdb") for notes in datasets.glob("*/*/videos")]
+        raise ManifestError(f"no faces of '{dataset}' in {shown(datasets)}; {did_you_mean(dataset, there)}")
+    return found[0]
 
 
 def sidecar_path(root: Path, video: str) -> Path:

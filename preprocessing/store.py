@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 from weakref import WeakValueDictionary
 
-import cv2
 import lmdb
 import numpy as np
 
+from preprocessing.codecs import decode, decode_mask
 from preprocessing.manifest import Record
 from training.core.errors import DataError, ManifestError
 from training.core.paths import shown
@@ -55,10 +55,8 @@ class Lmdb:
             ManifestError: the environment cannot be opened.
             DataError: it is damaged where ``path`` should be.
         """
-        if self._environment is None:
-            self._environment = _open_environment(self.root)
         try:
-            with self._environment.begin() as transaction:
+            with self._open().begin() as transaction:
                 found = (transaction.get(key) for key in self._keys(path))
                 data = next((value for value in found if value is not None), None)
         except lmdb.Error as error:
@@ -69,6 +67,16 @@ class Lmdb:
                 "name: read the face folders (data.store rgb)"
             )
         return data
+
+    def holds(self, paths: Iterable[str]) -> bool:
+        """Whether all of ``paths`` are there under our own keys; their content is not read."""
+        with self._open().begin() as transaction, transaction.cursor() as cursor:
+            return all(cursor.set_key(lmdb_key(path)) for path in paths)
+
+    def _open(self) -> lmdb.Environment:
+        if self._environment is None:
+            self._environment = _open_environment(self.root)
+        return self._environment
 
     def _keys(self, path: str) -> Iterator[bytes]:
         """What ``path`` may be called: by us, by DeepfakeBench on Linux (``UADFV\\real/frames/...``), on Windows."""
@@ -134,18 +142,18 @@ class FrameStore:
         Raises:
             DataError: the file is missing or no picture.
         """
-        return self._picture(record, record.image, "image", cv2.IMREAD_COLOR_RGB)
+        return self._picture(record, record.image, "image", decode)
 
     def mask(self, record: Record) -> np.ndarray:
         """``(H, W)`` uint8, 255 where the picture was manipulated. Same errors as :meth:`image`."""
-        return self._picture(record, record.mask, "mask", cv2.IMREAD_GRAYSCALE)
+        return self._picture(record, record.mask, "mask", decode_mask)
 
     def source(self, record: Record) -> np.ndarray:
         """Of a fake: the real picture that it was made from, in the same crop. ``(H, W, 3)`` uint8 RGB.
 
         Same errors as :meth:`image`; only a data set cut with ``--paired`` has them.
         """
-        return self._picture(record, record.source_image, "source image", cv2.IMREAD_COLOR_RGB)
+        return self._picture(record, record.source_image, "source image", decode)
 
     def landmarks(self, record: Record) -> np.ndarray:
         """``(68 or 81, 2)`` float32 x, y in crop pixels. Same errors as :meth:`image`."""
@@ -161,9 +169,8 @@ class FrameStore:
             raise DataError(f"{where} holds an array of shape {points.shape}; expected (points, 2)")
         return points.astype(np.float32)
 
-    def _picture(self, record: Record, path: str | None, kind: str, mode: int) -> np.ndarray:
-        data = np.frombuffer(self._bytes(record, path, kind), np.uint8)
-        picture = cv2.imdecode(data, mode) if data.size else None
+    def _picture(self, record: Record, path: str | None, kind: str, decoder: Callable) -> np.ndarray:
+        picture = decoder(self._bytes(record, path, kind))
         if picture is None:
             raise DataError(f"{record.key}: {self.where}/{path} is no readable picture")
         return picture
@@ -211,6 +218,7 @@ def open_store(datasets: Path, dataset: str, kind: str = "auto") -> FrameStore:
 
 def mark_cut(rgb: Path) -> None:
     """Note in the face folder ``rgb`` that faces are being cut now."""
+    rgb.mkdir(parents=True, exist_ok=True)
     (rgb / CUT).touch()
 
 

@@ -36,7 +36,7 @@ def main(argv: list[str]) -> None:
     arguments = parser.parse_args(argv)
     names, datasets = asked_for(arguments.dataset, arguments.datasets)
     for dataset in names:
-        faces, target = find_faces(datasets, dataset), lmdb_root(datasets, dataset)
+        faces, target = find_faces(datasets, dataset, "rgb"), lmdb_root(datasets, dataset)
         if target.exists() and not arguments.force:
             raise ConfigError(f"{shown(target)}: exists already; --force replaces it")
         files = sorted(_named_files(faces))

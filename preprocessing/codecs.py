@@ -1,0 +1,107 @@
+"""Pictures as bytes. The first bytes say how the rest was written, so a store may hold any mixture of codecs.
+
+PNG and LZ4 notice every changed byte; the others what was cut off and most of the rest.
+"""
+
+from __future__ import annotations
+
+import importlib
+import struct
+import zlib
+from types import ModuleType
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from training.core.errors import ConfigError
+
+Codec = Literal["png", "webp", "qoi", "lz4", "jpeg"]
+LOSSY = ("jpeg",)
+IN_LMDB: Codec = "qoi"
+"""What an LMDB is written with by default: as small as PNG and three times as fast to read
+(``benchmarks/results/stores.json``)."""
+
+# OpenCV takes a WebP quality above 100 as lossless.
+_WEBP = [cv2.IMWRITE_WEBP_QUALITY, 101]
+_LZ4 = struct.Struct("<4sHHI")
+"""Mark, height, width and checksum of what follows: RGB bytes, bit-shuffled, then LZ4."""
+_MARKS: dict[bytes, Codec] = {
+    b"\x89PNG": "png",
+    b"RIFF": "webp",
+    b"qoif": "qoi",
+    b"bsl4": "lz4",
+    b"\xff\xd8\xff": "jpeg",
+}
+
+
+def encode(picture: np.ndarray, codec: Codec, quality: int = 95) -> bytes:
+    """The bytes of ``picture``, ``(H, W, 3)`` uint8 RGB; ``png`` takes ``(H, W)`` too, ``quality`` is for ``jpeg``.
+
+    Raises:
+        ConfigError: a library is missing that the codec needs.
+    """
+    if codec == "qoi":
+        return bytes(_library("qoi", codec).encode(np.ascontiguousarray(picture)))
+    if codec == "lz4":
+        library = _library("imagecodecs", codec)
+        shuffled = library.bitshuffle_encode(picture.tobytes(), itemsize=1)
+        packed = bytes(library.lz4_encode(shuffled, header=True))
+        return _LZ4.pack(b"bsl4", *picture.shape[:2], zlib.crc32(packed)) + packed
+    options = {"webp": _WEBP, "jpeg": [cv2.IMWRITE_JPEG_QUALITY, quality]}.get(codec, [])
+    return cv2.imencode(f".{codec}", picture if picture.ndim == 2 else picture[..., ::-1], options)[1].tobytes()
+
+
+def decode(data: bytes) -> np.ndarray | None:
+    """The picture, ``(H, W, 3)`` uint8 RGB; None where ``data`` is none, or damaged.
+
+    Raises:
+        ConfigError: a library is missing that reads it.
+    """
+    codec = codec_of(data)
+    if codec == "qoi":
+        return _qoi(data)
+    if codec == "lz4":
+        return _lz4(data)
+    return _opencv(data, cv2.IMREAD_COLOR_RGB)
+
+
+def decode_mask(data: bytes) -> np.ndarray | None:
+    """``(H, W)`` uint8 of a mask, which is a PNG or another file that OpenCV reads; None where it is none."""
+    return _opencv(data, cv2.IMREAD_GRAYSCALE)
+
+
+def codec_of(data: bytes) -> Codec | None:
+    """How ``data`` was written, None for what only OpenCV may know."""
+    return next((codec for mark, codec in _MARKS.items() if data.startswith(mark)), None)
+
+
+def _opencv(data: bytes, mode: int) -> np.ndarray | None:
+    return cv2.imdecode(np.frombuffer(data, np.uint8), mode) if data else None
+
+
+def _qoi(data: bytes) -> np.ndarray | None:
+    try:
+        picture = _library("qoi", "qoi").decode(data)
+    except RuntimeError:
+        return None
+    return picture if picture.shape[2] == 3 else np.ascontiguousarray(picture[..., :3])
+
+
+def _lz4(data: bytes) -> np.ndarray | None:
+    if len(data) < _LZ4.size:
+        return None
+    _, height, width, checksum = _LZ4.unpack_from(data)
+    packed = memoryview(data)[_LZ4.size :]
+    if zlib.crc32(packed) != checksum:
+        return None
+    library = _library("imagecodecs", "lz4")
+    pixels = library.bitshuffle_decode(library.lz4_decode(packed, header=True), itemsize=1)
+    return np.frombuffer(bytearray(pixels), np.uint8).reshape(height, width, 3)
+
+
+def _library(name: str, codec: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ConfigError(f"codec '{codec}' needs the package {name}: pip install {name}") from error
