@@ -13,7 +13,7 @@ from tests.golden.registry import discover
 
 DATA = Path(__file__).with_name("data")
 SLOW: set[str] = {
-    *("altfreezing", "clip", "effort", "ftcn", "gend", "i3d", "sta", "tall", "timesformer", "videomae"),
+    *("altfreezing", "clip", "effort", "ftcn", "gend", "i3d", "sta", "stil", "tall", "timesformer", "videomae"),
     *("xclip", "xclip_clip8", "xclip_p16"),
     *("capsule_net", "core", "facexray", "fwa", "iid", "lrl", "srm", "ucf", "uia_vit"),
 }

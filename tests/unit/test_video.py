@@ -16,6 +16,7 @@ from training.detectors.sta import Sta
 from training.detectors.tall import Tall
 from training.networks.ftcn import Ftcn
 from training.networks.i3d import I3D, spatial_weights, temporal_weights
+from training.networks.stil import Stil, TemporalInconsistency, TimeShift
 from training.networks.tall import Tall as TallNetwork
 from training.networks.video_vit import TimeSformer, VideoMae, XClip, sinusoids
 from training.networks.zoo import maker
@@ -175,3 +176,33 @@ def test_sta_does_not_mix_the_clips_of_a_batch():
     torch.testing.assert_close(
         detector.outputs(clip)["logits"][:1], detector.outputs(clip[:1])["logits"], atol=1e-5, rtol=1e-4
     )
+
+
+def test_stils_time_shift_starts_by_moving_channels_between_frames():
+    clip = torch.arange(1.0, 5).view(4, 1, 1, 1).expand(4, 16, 2, 2)  # one clip of four frames
+    moved = TimeShift(16)(clip, 4)[:, :, 0, 0]
+    assert moved[:, 0].tolist() == [2, 3, 4, 0] and moved[:, 2].tolist() == [0, 1, 2, 3]
+    assert moved[:, 4].tolist() == [1, 2, 3, 4]
+
+
+def test_stil_compares_each_frame_with_the_next_of_its_own_clip():
+    module = TemporalInconsistency(16).eval()
+    frames = torch.randn(6, 16, 8, 8, generator=torch.Generator().manual_seed(0))
+    changed = frames.clone()
+    changed[3] += 1  # the first frame of the second clip of three
+    moved = (module(frames, 3) != module(changed, 3)).flatten(1).any(1)
+    assert moved.tolist() == [False, False, False, True, False, False]
+    changed[4] += 1
+    moved = (module(frames, 3) != module(changed, 3)).flatten(1).any(1)
+    assert moved.tolist() == [False, False, False, True, True, False]
+
+
+def test_stil_takes_scnets_weights_and_draws_the_rest():
+    network = Stil(16, (1, 1, 1, 1))
+    own = network.state_dict()
+    added = {k for k in own if any(part in k for part in (".tim.", ".shift.", ".ism.", ".scconv.f_"))}
+    scnet = {k: torch.zeros_like(v) for k, v in own.items() if k not in added}
+    k2 = {"layer1.0.scconv.k2.1.weight": torch.zeros(8, 8, 3, 3), "fc.weight": torch.zeros(1000, 512)}
+    converted = network.convert({**scnet, **k2})
+    assert converted.keys() == own.keys()
+    assert all(torch.equal(v, own[k]) == (k in added) for k, v in converted.items() if v.any() or own[k].any())

@@ -81,6 +81,9 @@ BACKBONES: dict[str, Entry] = {
         {"resolution": 224},
         {"resolution": 64, "width": 16, "layers": (1, 1, 1, 1), "heads": (1, 2, 2, 4), "window": 4},
     ),
+    "stil_scnet50": Entry(
+        "stil:Stil", None, HALF, HALF, 224, tiny={"width": 16, "layers": (1, 1, 1, 1), "resolution": 128}
+    ),
     "sta_clip_l14": Entry(
         "sta:Sta",
         None,
