@@ -1,4 +1,4 @@
-"""Where work runs: in this process or in several of this machine, behind one generator."""
+"""Where work runs: in this process, in several of this machine, or in those of a Dask cluster, behind one generator."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from training.core.errors import BenchError, DataError
 
@@ -21,68 +21,110 @@ Result = TypeVar("Result")
 
 
 def run(
-    function: Callable[[Item], Result], items: Iterable[Item], processes: int
-) -> Iterator[tuple[Item, Result | BaseException]]:
+    function: Callable[[Item], Result], items: Iterable[Item], processes: int, limit: float | None = None
+) -> Iterator[tuple[Item, Result | Exception]]:
     """Pairs of item and ``function(item)``, or the exception it ended with, in order of completion.
 
-    A process that dies (out of memory, a crash in a library) costs its own item only: whatever was under way then is
-    tried again, one item at a time, and the culprit gets a :class:`DataError`. Closing the generator ends the workers.
-    With ``processes`` 0 all runs here, and only a BenchError or OSError is handed back: anything else is a bug to see.
+    A process that dies (out of memory, a crash in a library) or takes more than ``limit`` seconds costs its own item
+    only: that gets a :class:`DataError`. Closing the generator ends the processes. With ``processes`` 0 all runs here,
+    without a limit, and only a BenchError or OSError is handed back: anything else is a bug to see.
     """
-    if processes == 0:
-        yield from _run_here(function, items)
-        return
-    waiting, suspects = deque(items), deque()
-    while waiting or suspects:
-        alone = bool(suspects)
-        lost = yield from _run_pool(function, suspects if alone else waiting, 1 if alone else processes)
-        if len(lost) == 1:
-            yield lost[0], DataError("its worker process died (out of memory, or a crash in a library)")
-        else:
-            suspects.extend(lost)
+    return _in_children(function, items, processes, limit) if processes else _here(function, items)
 
 
-def _run_here(
-    function: Callable[[Item], Result], items: Iterable[Item]
-) -> Iterator[tuple[Item, Result | BaseException]]:
+def _here(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result | Exception]]:
     for item in items:
         try:
-            result: Result | BaseException = function(item)
+            result: Result | Exception = function(item)
         except (BenchError, OSError) as error:
             result = error
         yield item, result
 
 
-def _run_pool(function: Callable, queue: deque, processes: int) -> Iterator[tuple]:
-    """Work the queue off in one pool; returns what was under way when the pool broke."""
-    others = set(multiprocessing.active_children())
-    # Spawned, not forked: OpenCV and FFmpeg hold threads that do not survive a fork.
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=_prepare_worker)
-    running: dict[Future, object] = {}
-    try:
-        while queue or running:
-            while queue and len(running) < processes:
-                with _deaf_to_ctrl_c():
-                    running[pool.submit(function, queue[0])] = queue[0]
-                queue.popleft()
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                error = future.exception()
-                if isinstance(error, BrokenProcessPool):
-                    return list(running.values())
-                yield running.pop(future), error if error is not None else future.result()
-    except BrokenProcessPool:
-        return list(running.values())
-    finally:
-        if running:
-            for child in set(multiprocessing.active_children()) - others:
+def _in_children(
+    function: Callable[[Item], Result], items: Iterable[Item], processes: int, limit: float | None
+) -> Iterator[tuple[Item, Result | Exception]]:
+    children, waiting = Children(function, limit), deque(items)
+    running: dict[Future, Item] = {}
+    with ThreadPoolExecutor(processes) as threads:  # each waits for one child
+        try:
+            while waiting or running:
+                while waiting and len(running) < processes:
+                    item = waiting.popleft()
+                    running[threads.submit(children.do, item)] = item
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    yield running.pop(future), future.result()
+        finally:
+            children.end()
+
+
+class Children(Generic[Item, Result]):
+    """Processes that do ``function``: as many as threads ask at once, each used again until it dies or is killed."""
+
+    def __init__(self, function: Callable[[Item], Result], limit: float | None) -> None:
+        self._function, self._limit = function, limit
+        self._idle: list[_Child] = []
+        self._busy: set[_Child] = set()
+        self._lock, self._ended = threading.Lock(), False
+
+    def do(self, item: Item) -> Result | Exception:
+        """See :func:`run`; waits in the thread that calls."""
+        with self._lock:
+            if self._ended:
+                return DataError("called off")
+            self._idle = [child for child in self._idle if child.process.is_alive()]
+            child = self._idle.pop() if self._idle else _Child(self._function)
+            self._busy.add(child)
+        result = child.do(item, self._limit)
+        with self._lock:
+            self._busy.remove(child)
+            self._idle.append(child)
+        return result
+
+    def end(self) -> None:
+        """Kill all processes, whatever they do."""
+        with self._lock:
+            self._ended = True
+            for child in (*self._busy, *self._idle):
                 child.kill()
-        pool.shutdown(cancel_futures=True)
-    return []
+
+
+class _Child:
+    """A process that does one item after the other."""
+
+    def __init__(self, function: Callable) -> None:
+        # Spawned, not forked: OpenCV and FFmpeg hold threads that do not survive a fork.
+        context = multiprocessing.get_context("spawn")
+        self._pipe, far_end = context.Pipe()
+        self.process = context.Process(target=_serve, args=(function, far_end), daemon=True)
+        with _deaf_to_ctrl_c():
+            self.process.start()
+        far_end.close()
+        self._ready = False
+
+    def do(self, item: object, limit: float | None) -> object:
+        """What came of ``item``; if that is the end of this process, it is gone afterwards."""
+        try:
+            while not self._ready:
+                self._ready = self._pipe.recv()  # loading libraries is not the item's time
+            self._pipe.send(item)
+            if self._pipe.poll(limit):
+                return self._pipe.recv()
+            says = f"took more than time_limit ({limit:g} s)"
+        except (EOFError, ConnectionError):
+            says = "its worker process died (out of memory, or a crash in a library)"
+        self.kill()
+        return DataError(says)
+
+    def kill(self) -> None:
+        """End at once."""
+        self.process.kill()
+        self.process.join(5)  # one that waits for a dead disk cannot be killed, and must not hold up the rest
 
 
 @contextlib.contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Workers started in this block never get a Ctrl-C, not even while they start; here it waits for the end."""
+    """A process started in this block never gets a Ctrl-C, not even while it starts; here it waits for the end."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -93,14 +135,28 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _prepare_worker() -> None:
-    """Leave Ctrl-C to the parent, and do not outlive it: a killed run must not go on writing behind the next one."""
+def _serve(function: Callable, pipe: Connection) -> None:
+    """The life of a child: leave Ctrl-C to the parent, and do not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    pipe.send(True)
+    with contextlib.suppress(EOFError, ConnectionError):
+        while True:
+            pipe.send(_attempt(function, pipe.recv()))
+
+
+def _attempt(function: Callable, item: object) -> object:
+    try:
+        return function(item)
+    except (BenchError, OSError) as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - one item's trouble, whatever it is, is not the others'
+        return DataError(f"{type(error).__name__}: {error}")
 
 
 def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
+        # A killed run must not go on writing behind the next one.
         wait_for([parent.sentinel])
         os._exit(1)

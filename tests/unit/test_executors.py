@@ -1,7 +1,8 @@
-"""Work in processes that fail, die and are called off."""
+"""Work in processes that fail, die, hang and are called off."""
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -20,6 +21,8 @@ def work(item: object) -> object:
         os.kill(os.getpid(), signal.SIGKILL)
     if item == "exit":
         os._exit(3)
+    if item == "hang":
+        ctypes.PyDLL(None).sleep(600)  # in C, without letting Python go on
     if item == "data":
         raise DataError("broken")
     if item == "bug":
@@ -49,9 +52,25 @@ def test_a_dying_process_costs_its_own_item_only(processes):
     assert results == {i: i for i in range(1, 6)}
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_hanging_process_is_killed_and_costs_its_own_item_only(processes):
+    before = set(multiprocessing.active_children())
+    results = dict(run(work, [1, 2, "hang", 3, 4, 5], processes, limit=1))
+    assert str(results.pop("hang")) == "took more than time_limit (1 s)"
+    assert results == {i: i for i in range(1, 6)}
+    assert set(multiprocessing.active_children()) == before
+
+
+def test_a_process_is_used_again_until_it_dies():
+    pids = [
+        result for item, result in run(work, ["pid", "pid", "data", "bug", "pid", "die", "pid"], 1) if item == "pid"
+    ]
+    assert pids[0] == pids[1] == pids[2] != pids[3]
+
+
 def test_errors_are_handed_back_and_the_rest_goes_on():
     results = dict(run(work, [1, "data", "bug", 2], 2))
-    assert isinstance(results["data"], DataError) and isinstance(results["bug"], ZeroDivisionError)
+    assert isinstance(results["data"], DataError) and str(results["bug"]) == "ZeroDivisionError: oops"
     assert (results[1], results[2]) == (1, 2)
 
 
