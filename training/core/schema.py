@@ -66,6 +66,7 @@ class OptimConfig:
     groups: dict[str, dict[str, float]] = field(default_factory=dict)
     schedule: Spec = field(default_factory=lambda: Spec(name="constant"))
     clip_norm: float | None = None
+    clip_value: float | None = None
 
 
 @dataclass(kw_only=True)

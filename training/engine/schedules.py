@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable
+
+from training.core.errors import ConfigError
 
 Schedule = Callable[..., float]
 
@@ -39,6 +42,17 @@ def step_decay(step: int, steps: int, epoch: int, every_epochs: float = 1.0, gam
     return gamma ** int(step / (every_epochs * epoch))
 
 
+def levels(step: int, steps: int, epoch: int, until: tuple[float, ...], factors: tuple[float, ...]) -> float:
+    """``factors[i]`` before epoch ``until[i]``, the last one after all.
+
+    Raises:
+        ConfigError: there is not one factor more than epochs.
+    """
+    if len(factors) != len(until) + 1:
+        raise ConfigError(f"optim.schedule: {len(until)} epochs in 'until' need {len(until) + 1} 'factors'")
+    return factors[bisect_right([int(bound * epoch) for bound in until], step)]
+
+
 def linear(step: int, steps: int, epoch: int, hold: float = 0.0, floor: float = 0.0) -> float:
     """1 for the share ``hold`` of the run, then straight down to ``floor``."""
     share = (step / max(1, steps) - hold) / max(1e-9, 1 - hold)
@@ -50,4 +64,10 @@ def _warmed(step: int, epoch: int, warmup_epochs: float, start: float) -> float:
     return start + (1 - start) * (step + 1) / warm if step + 1 < warm else 1.0
 
 
-SCHEDULES: dict[str, Schedule] = {"constant": constant, "cosine": cosine, "step": step_decay, "linear": linear}
+SCHEDULES: dict[str, Schedule] = {
+    "constant": constant,
+    "cosine": cosine,
+    "step": step_decay,
+    "levels": levels,
+    "linear": linear,
+}

@@ -27,7 +27,8 @@ class Update:
     """
 
     def __init__(self, detector: Detector, cfg: OptimConfig, who: str, precision: torch.dtype | None = None) -> None:
-        self.detector, self.clip_norm, self.precision, self.who = detector, cfg.clip_norm, precision, who
+        self.detector, self.precision, self.who = detector, precision, who
+        self.clip_norm, self.clip_value = cfg.clip_norm, cfg.clip_value
         self.params = detector.param_groups()
         for name in cfg.groups:
             if name not in self.params:
@@ -72,6 +73,8 @@ class Update:
             self._check(losses)
             losses.total.backward()
             average_gradients(params, self._rows)
+            if self.clip_value is not None:
+                nn.utils.clip_grad_value_(params, self.clip_value)
             if self.clip_norm is not None:
                 nn.utils.clip_grad_norm_(params, self.clip_norm)
             passes.append(losses)
