@@ -70,8 +70,7 @@ def process(task: Task) -> Parcel:
     video = task.source.facts
     task.sink.begin(video.video)
     try:
-        frames, note = _extract(task)
-        sidecar = replace(task.blank, video=replace(video, note=note), frames=frames)
+        sidecar = _extract(task)
     except DataError as error:
         task.sink.begin(video.video)
         sidecar = failure(task.blank, _reason(error, task.source.path))
@@ -83,7 +82,7 @@ def failure(blank: Sidecar, reason: str) -> Sidecar:
     return replace(blank, video=replace(blank.video, note=reason), frames=[], failed=True)
 
 
-def _extract(task: Task) -> tuple[list[Frame], str | None]:
+def _extract(task: Task) -> Sidecar:
     settings, detect = task.settings, models(task.settings).detect
     media = open_media(task.source.path, settings.picture_limit)
     indices = frame_indices(media.total, settings.frames, settings.sampling)
@@ -97,7 +96,8 @@ def _extract(task: Task) -> tuple[list[Frame], str | None]:
         face = follow(detect(image), last)
         last = face or last
         frames.append(Frame(index, False) if face is None else _cut(task, index, image, mask, face))
-    return frames, "; ".join(note for note in (media.note, *_shortcomings(task, frames), *notes) if note) or None
+    note = "; ".join(note for note in (media.note, *_shortcomings(task, frames), *notes) if note) or None
+    return replace(task.blank, video=replace(task.source.facts, note=note, media=media.facts), frames=frames)
 
 
 def _shortcomings(task: Task, frames: list[Frame]) -> Iterator[str]:

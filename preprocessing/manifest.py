@@ -46,6 +46,8 @@ class Video:
     compression: str | None = None
     note: str | None = None
     """Why frames are missing (truncated, unreadable, ...), None when nothing is amiss."""
+    media: dict[str, Any] | None = None
+    """What the raw file says of itself: ``width``, ``height``, ``codec``, ``fps``, ``bit_rate``, as far as it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,8 @@ def _check_video(video: Video, at: str) -> None:
     for name in ("donor", "person", "compression", "note"):
         if not isinstance(getattr(video, name), str | None):
             raise ManifestError(f"{at}: {name} is {getattr(video, name)!r}; expected text")
+    if not isinstance(video.media, dict | None):
+        raise ManifestError(f"{at}: media is {video.media!r}; expected an object")
 
 
 def _frame(item: Any, at: str) -> Frame:
@@ -262,7 +266,7 @@ def faces_of(video: Video, frames: list[Frame]) -> list[Record]:
 
 
 def _record(video: Video, frame: Frame) -> Record:
-    facts = {f.name: getattr(video, f.name) for f in fields(Video) if f.name != "note"}
+    facts = {f.name: getattr(video, f.name) for f in fields(Video) if f.name not in ("note", "media")}
     facts |= {f.name: getattr(frame, f.name) for f in fields(Frame) if f.name != "face_found"}
     return Record(**facts)
 

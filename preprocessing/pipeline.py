@@ -111,7 +111,7 @@ class Pipeline:
             return None, reason
         if not self.sink.complete(old):
             return None, "files are missing"
-        facts = replace(task.blank.video, note=old.video.note)
+        facts = replace(task.blank.video, note=old.video.note, media=old.video.media)
         if facts != old.video:
             old = replace(old, video=facts)
             write(self.root, old)

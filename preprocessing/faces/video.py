@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import av
 import cv2
@@ -24,10 +24,15 @@ Sampling = Literal["even", "first", "all"]
 
 
 class Media(Protocol):
-    """Something with frames. ``total`` is how many it announces; ``note`` says, after reading, what was amiss."""
+    """Something with frames. ``total`` is how many it announces; ``note`` says, after reading, what was amiss.
+
+    ``facts`` tell, after reading, what the file says of itself: ``width``, ``height`` and ``codec``, of a video also
+    ``fps`` and ``bit_rate`` (bits per second).
+    """
 
     total: int
     note: str | None
+    facts: dict[str, Any]
 
     def read(self, indices: list[int]) -> Iterator[tuple[int, np.ndarray]]:
         """``(index, (H, W, 3) uint8 RGB)`` for each of the increasing ``indices`` that can be decoded."""
@@ -72,7 +77,7 @@ class VideoFile:
     def __init__(self, path: Path) -> None:
         self.path, self.note = path, None
         with self._open() as container:
-            self.total = _announced(container)
+            self.facts, self.total = _facts(container), _announced(container)
         if self.total == 0:
             raise DataError(f"{shown(path)}: holds no video frames")
 
@@ -131,6 +136,18 @@ def _announced(container: av.container.InputContainer) -> int:
         return 0
 
 
+def _facts(container: av.container.InputContainer) -> dict[str, Any]:
+    stream = container.streams.video[0]
+    facts = {
+        "width": stream.codec_context.width,
+        "height": stream.codec_context.height,
+        "codec": stream.codec_context.name,
+        "fps": round(float(stream.average_rate or 0), 3),
+        "bit_rate": stream.bit_rate or container.bit_rate,
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
 def _upright(frame: av.VideoFrame) -> np.ndarray:
     """``(H, W, 3)`` uint8 RGB with the container's display rotation applied."""
     return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90)))
@@ -147,6 +164,7 @@ class Picture:
             self._data = path.read_bytes()
             with Image.open(io.BytesIO(self._data)) as image:
                 width, height = image.size
+                self.facts = {"width": width, "height": height, "codec": str(image.format).lower()}
         except UnidentifiedImageError as error:
             reason = "not a known picture format" if self._data else "empty file"
             raise self._error(f"cannot be opened as a picture ({reason})") from error
@@ -182,7 +200,7 @@ class FrameFolder:
     """A video that comes as a folder of pictures, its frames in natural order of their names."""
 
     def __init__(self, path: Path, megapixels: float) -> None:
-        self.path, self.note, self._megapixels = path, None, megapixels
+        self.path, self.note, self.facts, self._megapixels = path, None, {}, megapixels
         names = (file.name for file in path.iterdir() if not file.name.startswith("."))
         pictures = (name for name in names if Path(name).suffix.lower() in PICTURE_SUFFIXES)
         self._names = sorted(pictures, key=in_natural_order)
@@ -195,10 +213,12 @@ class FrameFolder:
         damaged = []
         for index in indices:
             try:
-                ((_, image),) = Picture(self.path / self._names[index], self._megapixels).read([0])
+                picture = Picture(self.path / self._names[index], self._megapixels)
+                ((_, image),) = picture.read([0])
             except DataError:
                 damaged.append(self._names[index])
             else:
+                self.facts = self.facts or picture.facts
                 yield index, image
         if len(damaged) == len(indices):
             raise DataError(f"{shown(self.path)}: no picture can be read of {len(indices)}")

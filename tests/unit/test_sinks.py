@@ -110,3 +110,13 @@ def test_faces_in_both_stores_are_no_reason_to_guess(raw, tmp_path):
     cut(raw, tmp_path)
     with pytest.raises(ManifestError, match=r"faces of 'mine' are in .*rgb/mine and in .*mine_lmdb: say --store"):
         cut(raw, tmp_path, "--store", "lmdb")
+
+
+@needs_predictor
+def test_what_a_file_says_of_itself_is_on_record_and_stays_there(raw, tmp_path):
+    media = {video.video: video.media for video, _ in cut(raw, tmp_path).entries}
+    assert media["real/portrait"] == {"width": 160, "height": 160, "codec": "png"}
+    film = media["real/a"]
+    assert (film["width"], film["height"], film["codec"], film["fps"]) == (160, 160, "h264", 25.0)
+    assert film["bit_rate"] > 0
+    assert {video.video: video.media for video, _ in cut(raw, tmp_path).entries} == media
