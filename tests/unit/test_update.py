@@ -125,6 +125,18 @@ def test_state_survives_a_restart() -> None:
         assert torch.equal(second.w, through.w), rule
 
 
+def test_clipping_bounds_every_gradient() -> None:
+    line, _ = updated("sgd", {"lr": 1.0, "momentum": 0.0}, clip_value=0.25)
+    assert (line.w.detach() - torch.tensor([1.0, -2.0])).abs().tolist() == [0.25, 0.25]
+
+
+def test_levels_change_at_the_epochs_named() -> None:
+    levels = [SCHEDULES["levels"](step, 100, 10, (4, 10), (1.0, 0.5, 0.25)) for step in range(120)]
+    assert levels == [1.0] * 40 + [0.5] * 60 + [0.25] * 20
+    with pytest.raises(ConfigError, match="2 epochs in 'until' need 3 'factors'"):
+        SCHEDULES["levels"](0, 100, 10, (4, 10), (1.0,))
+
+
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_schedules_stay_within_zero_and_one_and_start_at_the_configured_rate(name: str) -> None:
     factors = [SCHEDULES[name](step, 100, 10) for step in range(100)]

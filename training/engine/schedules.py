@@ -42,7 +42,9 @@ def step_decay(step: int, steps: int, epoch: int, every_epochs: float = 1.0, gam
     return gamma ** int(step / (every_epochs * epoch))
 
 
-def levels(step: int, steps: int, epoch: int, until: tuple[float, ...], factors: tuple[float, ...]) -> float:
+def levels(
+    step: int, steps: int, epoch: int, until: tuple[float, ...] = (), factors: tuple[float, ...] = (1.0,)
+) -> float:
     """``factors[i]`` before epoch ``until[i]``, the last one after all.
 
     Raises:
