@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from training.core.config import Spec
-from training.core.errors import BenchError, ContractError
+from training.core.errors import BenchError, ConfigError, ContractError
 from training.core.schema import OptimConfig
 from training.core.types import Batch, Losses, Prediction
 from training.detectors.base import Detector
