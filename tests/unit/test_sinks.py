@@ -115,8 +115,8 @@ def test_faces_in_both_stores_are_no_reason_to_guess(raw, tmp_path):
 @needs_predictor
 def test_what_a_file_says_of_itself_is_on_record_and_stays_there(raw, tmp_path):
     media = {video.video: video.media for video, _ in cut(raw, tmp_path).entries}
-    assert media["real/portrait"] == {"width": 160, "height": 160, "codec": "png"}
-    film = media["real/a"]
+    assert media["test/real/portrait"] == {"width": 160, "height": 160, "codec": "png"}
+    film = media["train/real/a"]
     assert (film["width"], film["height"], film["codec"], film["fps"]) == (160, 160, "h264", 25.0)
     assert film["bit_rate"] > 0
     assert {video.video: video.media for video, _ in cut(raw, tmp_path).entries} == media
