@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from preprocessing.layouts import celeb_df, faceforensics
+from preprocessing.layouts import celeb_df, deeperforensics, deepfakedetection, dfdcp, faceforensics, uadfv
 from preprocessing.manifest import REAL, Video
 from preprocessing.names import subset
 from training.core.errors import ManifestError, did_you_mean
@@ -51,30 +51,25 @@ def home_of(dataset: str) -> str:
 
 def facts_of(dataset: str, video: str, method: str, split: str, compression: str | None) -> Video:
     """All that the name of a video tells: ``Deepfakes/c23/000_003`` of FaceForensics++ is made from clip 000 by 003."""
-    plain = Video(dataset, video, int(method != REAL), method, video, split, compression=compression)
-    stem = video.rpartition("/")[2]
+    label, stem = int(method != REAL), video.rpartition("/")[2]
+    known = _known(dataset, video, stem, method, split, compression)
+    if known is None:
+        return Video(dataset, video, label, method, video, split, compression=compression)
+    return replace(known, video=video, label=label, method=method, split=split, compression=compression)
+
+
+def _known(dataset: str, video: str, stem: str, method: str, split: str, compression: str | None) -> Video | None:
+    """What the layout of the data set knows of such a name."""
+    place = video.partition("/")[0]
     if dataset == "FaceForensics++":
-        known = faceforensics.facts(dataset, method, stem, split, compression)
-        return _actors(plain, stem) if known is None else replace(known, video=video)
-    if dataset.startswith("Celeb-DF") and video.partition("/")[0] in celeb_df.FOLDERS:
-        return replace(celeb_df.facts(dataset, video, split), label=plain.label, method=method)
-    if dataset == "UADFV":
-        return replace(plain, source=stem.removesuffix("_fake"))
-    return _deeper(plain, stem) if dataset == "DeeperForensics-1.0" else plain
-
-
-def _actors(plain: Video, stem: str) -> Video:
-    """Google's DFD: ``01__walking`` is actor 01, ``01_02__walking__CODE`` has the face of actor 02 in that scene."""
-    parts = re.fullmatch(r"(\d+)(?:_(\d+))?__(.+?)(?:__\w+)?", stem)
-    if parts is None:
-        return plain
-    actor, donor, scene = parts.groups()
-    return replace(plain, source=f"{actor}__{scene}", donor=donor, person=donor or actor)
-
-
-def _deeper(plain: Video, stem: str) -> Video:
-    """DeeperForensics-1.0: ``000_W121`` has the face of actor W121 in FaceForensics++'s clip 000."""
-    first, _, rest = stem.partition("_")
-    if plain.method == REAL:
-        return replace(plain, person=first)
-    return replace(plain, source=first, donor=rest, person=rest) if rest else plain
+        clip = faceforensics.facts(dataset, method, stem, split, compression)
+        return clip or deepfakedetection.facts(dataset, method, stem, compression)
+    if dataset.startswith("Celeb-DF") and place in celeb_df.FOLDERS:
+        return celeb_df.facts(dataset, video, split)
+    if dataset == "DFDC":
+        return Video(dataset, video, 0, method, stem, split)
+    if dataset == "DFDCP" and place in dfdcp.FOLDERS:
+        return dfdcp.facts(dataset, video, split)
+    if dataset == "UADFV" and place in uadfv.FOLDERS:
+        return uadfv.facts(dataset, video)
+    return deeperforensics.facts(dataset, video, split) if dataset == "DeeperForensics-1.0" else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
@@ -35,6 +35,22 @@ class Scan:
 
     videos: list[SourceVideo] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+
+    def named(self, paths: Iterable[Path], name: Callable[[Path], str]) -> dict[str, Path]:
+        """``paths`` by the ``name`` that each gets. Of equal names the first is kept, the others are remarked on."""
+        found: dict[str, Path] = {}
+        doubles = [path.name for path in paths if found.setdefault(name(path), path) != path]
+        if doubles:
+            self.remarks.append(f"{len(doubles)} files are named like others, left out: {some(doubles)}")
+        return found
+
+    def compare(self, listing: str, listed: Iterable[str], there: Iterable[str]) -> None:
+        """Remark on videos that a list names and that are not ``there``, and on those that it does not name."""
+        listed, there = set(listed), set(there)
+        if absent := sorted(listed - there):
+            self.remarks.append(f"{len(absent)} videos of {listing} are not there: {some(absent)}")
+        if strange := sorted(there - listed):
+            self.remarks.append(f"{len(strange)} videos are not in {listing}, left out: {some(strange)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +103,7 @@ class Layout(ABC):
         absent = [part for part in parts if not (root / part).exists()]
         if len(absent) == len(parts):
             raise ConfigError(f"{shown(root)}: no {dataset} here; expected {self.about}")
-        return root, Scan([], [f"{part}: not there" for part in absent])
+        return root, Scan([], [f"not there: {some(absent)}"] if absent else [])
 
 
 LAYOUTS: Registry[type[Layout]] = Registry("layout", "preprocessing.layouts")
@@ -141,12 +157,23 @@ def files_below(folder: Path, suffixes: frozenset[str] | None = None) -> list[Pa
 
     Links to folders are followed: large data often lie elsewhere.
     """
-    found = []
+    return sorted(Path(place, file) for place, files in _walk(folder) for file in files if _ends(file, suffixes))
+
+
+def folders_below(folder: Path, suffixes: frozenset[str]) -> list[Path]:
+    """Folders below ``folder`` that directly hold a file with one of the ``suffixes``, sorted."""
+    return sorted(Path(place) for place, files in _walk(folder) if any(_ends(file, suffixes) for file in files))
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
     for place, names, files in os.walk(folder, followlinks=True):
         here = os.path.realpath(place)
         names[:] = [n for n in names if not n.startswith(".") and not _loops(os.path.realpath(f"{place}/{n}"), here)]
-        found += [Path(place, file) for file in files if not file.startswith(".")]
-    return sorted(path for path in found if suffixes is None or path.suffix.lower() in suffixes)
+        yield place, [file for file in files if not file.startswith(".")]
+
+
+def _ends(file: str, suffixes: frozenset[str] | None) -> bool:
+    return suffixes is None or file.lower().endswith(tuple(suffixes))
 
 
 def _loops(folder: str, above: str) -> bool:

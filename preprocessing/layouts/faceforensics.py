@@ -49,6 +49,8 @@ class FaceForensics(Layout):
         folders = {REAL: "original_sequences/youtube"} | {name: f"manipulated_sequences/{name}" for name in METHODS}
         root, scan = self.begin(root, dataset, folders.values())
         splits = read_splits(root)
+        if others := sorted(p.name for p in (root / "manipulated_sequences").glob("*/") if p.name not in METHODS):
+            scan.remarks.append(f"left out: {some(others)} (DeepFakeDetection is a dataset of its own)")
         for method, folder in folders.items():
             scan_part(scan, root / folder, compression, in_split(dataset, method, splits, compression))
         return scan
