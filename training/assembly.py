@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from preprocessing.manifest import Record
+from preprocessing.manifest import REAL, Record
+from training.core.classes import is_cluster
 from training.core.config import Layers, Spec, instantiate
 from training.core.errors import ConfigError, did_you_mean
 from training.core.paths import CONFIG, processors
@@ -87,13 +88,20 @@ def build(cfg: Config, classes: list[str], persons: list[str]) -> Detector:
     wanted = network_input(cfg)
     provided = {
         "num_methods": len(classes),
+        "num_known": sum(not is_cluster(name) for name in classes),
         "num_persons": len(persons),
+        "real_class": classes.index(REAL) if REAL in classes else None,
         "resolution": wanted.resolution,
         "mean": wanted.mean,
         "std": wanted.std,
         "backbone": zoo.maker(cfg.backbone) if cfg.backbone else partial(_no_backbone, cfg.detector.name),
     }
     return instantiate(method, cfg.detector.params, provided, cfg.detector.at)
+
+
+def classes_of(cfg: Config, records: list[Record]) -> list[str]:
+    """The class list of a run that trains on ``records``: what ``batch.method`` counts."""
+    return RECIPES.get(cfg.data.recipe.name).classes(records, cfg.data.recipe.params)
 
 
 def batches_of(
@@ -143,7 +151,17 @@ def recipe_of(
         asked = Spec(name=kind.at_test)
     augment = cfg.data.augment if train and cfg.data.augment.enabled else None
     transform = Transform(network_input(cfg).resolution, augment)
-    corpus = Corpus(records, faces or Faces(cfg.data), transform, cfg.seed, classes, persons)
+    corpus = Corpus(
+        records,
+        faces or Faces(cfg.data),
+        transform,
+        cfg.seed,
+        classes,
+        persons,
+        training=train,
+        frames=cfg.data.frames_train if train else cfg.data.frames_test,
+        allow_sparse=cfg.data.allow_sparse,
+    )
     return instantiate(RECIPES.get(asked.name), asked.params, {"corpus": corpus}, asked.at)
 
 

@@ -51,10 +51,10 @@ def main(argv: list[str]) -> None:
 
 def build(args: argparse.Namespace) -> tuple[Any, list[str]]:
     """The recipe over the training split of the data sets, and the names of its classes."""
-    from training.assembly import Asked, find_yaml, recipe_of
+    from training.assembly import Asked, classes_of, find_yaml, recipe_of
     from training.core.config import Layers
     from training.core.paths import CONFIG
-    from training.data.select import class_names, person_names, select
+    from training.data.select import person_names, select
 
     layers = Layers().add_file(CONFIG / "train_config.yaml")
     if args.detector_path:
@@ -64,7 +64,7 @@ def build(args: argparse.Namespace) -> tuple[Any, list[str]]:
         layers.add_tree({"detector": "xception", "data": bare}, "--recipe")
     cfg = Asked(flags={"--dataset": {"data": {"train": args.dataset}}}, overrides=args.overrides).over(layers)
     records = [r for chosen in select(args.dataset, "train", cfg.data.frames_train, cfg.data) for r in chosen.records]
-    classes = class_names(records)
+    classes = classes_of(cfg, records)
     return recipe_of(cfg, records, classes, person_names(records), train=True), classes
 
 

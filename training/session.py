@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from training.assembly import (
     Asked,
     batches_of,
     build,
+    classes_of,
     find_yaml,
     make_repeatable,
     prepare_of,
@@ -20,8 +21,9 @@ from training.assembly import (
 from training.core.config import Layers, to_tree
 from training.core.errors import ConfigError, ContractError, DataError, ManifestError
 from training.core.paths import CONFIG, RUNS, shown
+from training.core.registry import RECIPES
 from training.core.schema import Config
-from training.data.select import Selected, class_names, person_names, select
+from training.data.select import Selected, person_names, select
 from training.detectors.base import Detector
 from training.engine import distributed
 from training.engine.checkpoint import Card
@@ -33,7 +35,7 @@ from training.engine.run import BEST, LAST, RunFolder, new_folder
 from training.engine.trainer import fit
 from training.engine.update import Update
 from training.networks.weights import load_strict, read_state
-from training.testing import evaluate_sets, score_set
+from training.testing import check_drawable, evaluate_sets, score_set
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def train(cfg: Config, places: Places) -> Finished:
 def _train(cfg: Config, device: torch.device, places: Places) -> Finished:
     trained_on, validated_on, tested_on = _datasets(cfg)
     records = [r for one in trained_on for r in one.records]
-    classes, persons = class_names(records), person_names(records)
+    classes, persons = classes_of(cfg, records), person_names(records)
     make_repeatable(cfg.seed, device)
     detector = build(cfg, classes, persons)
     if places.weights is not None:
@@ -99,11 +101,13 @@ def _train(cfg: Config, device: torch.device, places: Places) -> Finished:
     detector.to(device)
     distributed.broadcast(detector)
     batches = batches_of(cfg, records, classes, persons, device, train=True)
+    check_drawable(cfg, validated_on + tested_on)
     update = Update(detector, cfg.optim, cfg.detector.name, pick_precision(cfg.precision, device))
     # Ranks draw their own dropout; what all must share was broadcast above.
     torch.manual_seed(cfg.seed + distributed.rank())
     folder = _folder(cfg, places)
     card = _card(cfg, trained_on, validated_on, classes, persons, device)
+    card.notes += batches.recipe.notes
     run = RunFolder(folder, detector, update, card, cfg.log, cfg.evaluate.monitor)
     if places.resume is not None:
         run.resume()
@@ -145,11 +149,15 @@ def _validation(cfg: Config) -> list[Selected]:
     if cfg.evaluate.select == "last":
         return []
     try:
-        return select(cfg.data.val or cfg.data.train, "val", cfg.data.frames_test, cfg.data)
+        chosen = select(cfg.data.val or cfg.data.train, "val", cfg.data.frames_test, cfg.data)
     except ManifestError:
         if cfg.data.val:
             raise
         return []
+    recipe = cfg.data.recipe
+    open_truth = RECIPES.get(recipe.name).open_truth
+    seen = [replace(one, records=open_truth(one.records, recipe.params)) for one in chosen]
+    return [one for one in seen if one.records]
 
 
 def _validator(

@@ -11,20 +11,20 @@ from typing import get_args
 import pytest
 import torch
 
-from training.assembly import Asked, batches_of, build, network_input, prepare_of
+from training.assembly import Asked, batches_of, build, classes_of, network_input, prepare_of
 from training.core.config import Layers
 from training.core.paths import CONFIG
 from training.core.registry import DETECTORS
 from training.core.schema import Config
 from training.core.types import Batch, Task
 from training.data.recipe import Drawn
-from training.data.select import class_names, person_names, select
+from training.data.select import person_names, select
 from training.detectors.base import Detector, Family, Progress
 from training.engine.update import Update
 from training.listing import constants
 
 CPU = torch.device("cpu")
-FRAMEWORK = {"backbone", "num_methods", "num_persons", "resolution"}
+FRAMEWORK = {"backbone", "num_methods", "num_known", "real_class", "num_persons", "resolution"}
 
 
 def config_of(name: str, toy: Path, *overrides: str) -> Config:
@@ -34,6 +34,7 @@ def config_of(name: str, toy: Path, *overrides: str) -> Config:
     clips = DETECTORS.get(name).recipe == "clips"
     data = [f"data.root={toy / 'datasets'}", f"data.manifests={toy / 'manifests'}"]
     data += ["data.train=[Long]" if clips else "data.train=[Toy]"]
+    data += ["data.recipe.known=[real,Deepfakes]"] if DETECTORS.get(name).recipe == "open_world" else []
     return Asked(overrides=[*tiny, *data, "data.workers=0", "data.batch_size=4", *overrides]).over(layers)
 
 
@@ -41,7 +42,7 @@ def parts_of(name: str, toy: Path, *overrides: str) -> tuple[Config, Detector, B
     """Configuration, detector and a prepared training batch, always the same ones."""
     cfg = config_of(name, toy, *overrides)
     [chosen] = select(cfg.data.train, "train", 0, cfg.data)
-    classes, persons = class_names(chosen.records), person_names(chosen.records)
+    classes, persons = classes_of(cfg, chosen.records), person_names(chosen.records)
     torch.manual_seed(0)
     detector = build(cfg, classes, persons)
     batches = batches_of(cfg, chosen.records, classes, persons, CPU, train=True)
@@ -51,7 +52,7 @@ def parts_of(name: str, toy: Path, *overrides: str) -> tuple[Config, Detector, B
 def test_batch_of(name: str, toy: Path) -> tuple[Detector, Batch]:
     cfg, detector, _ = parts_of(name, toy)
     [chosen] = select(cfg.data.train, "test", 0, cfg.data)
-    drawn: Drawn = next(iter(batches_of(cfg, chosen.records, class_names(chosen.records), [], CPU, train=False)()))
+    drawn: Drawn = next(iter(batches_of(cfg, chosen.records, classes_of(cfg, chosen.records), [], CPU, train=False)()))
     return detector, prepare_of(cfg, CPU)(drawn.batch)
 
 

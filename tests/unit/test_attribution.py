@@ -112,5 +112,5 @@ def test_scores_without_logits_or_with_mixed_outputs_are_refused() -> None:
         logits=table.logits,
         classes=("real", "cluster 1", "Deepfakes", "cluster 2", "cluster 3"),
     )
-    with pytest.raises(ContractError, match="known methods come first"):
+    with pytest.raises(ContractError, match="known methods come before"):
         evaluate(mixed, ["attribution"])

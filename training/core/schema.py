@@ -33,6 +33,10 @@ class AugmentConfig:
     erase: float = 0.0
     erase_share: tuple[float, float] = (0.02, 0.2)
 
+    def mirrored(self) -> AugmentConfig:
+        """Of this augmentation only the mirroring: a weak view."""
+        return AugmentConfig(flip=self.flip, rotate=0.0, blur=0.0, color=0.0, jpeg=0.0)
+
 
 @dataclass(kw_only=True)
 class DataConfig:
@@ -48,6 +52,7 @@ class DataConfig:
     frames_train: int = 32
     frames_test: int = 32
     sampling: Literal["even", "first"] = "even"
+    allow_sparse: bool = False
     recipe: Spec = field(default_factory=lambda: Spec(name="frames"))
     resolution: int | None = None
     mean: tuple[float, float, float] | None = None

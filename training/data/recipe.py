@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from preprocessing.manifest import Record
 from training.core.errors import DataError
 from training.core.types import UNKNOWN, Batch, Identity, Sample, collate
-from training.data.select import FaceSource
+from training.data.select import FaceSource, class_names
 from training.data.transforms import Transform
 
 
@@ -30,6 +30,12 @@ class Corpus:
     seed: int = 0
     classes: list[str] = field(default_factory=list)
     persons: list[str] = field(default_factory=list)
+    training: bool = False
+    """Whether draws are learned from: then a recipe may choose at random what it shows."""
+    frames: int = 0
+    """Frames per video that are asked for, for recipes which choose them by themselves; 0: all."""
+    allow_sparse: bool = False
+    """Whether frames that are not neighbors may form a clip."""
 
     def __post_init__(self) -> None:
         self._method = {name: i for i, name in enumerate(self.classes)}
@@ -61,10 +67,26 @@ class Recipe(Dataset, ABC):
 
     at_test: ClassVar[str] = "frames"
     """The recipe that draws test samples for a detector trained by this one."""
+    neighbors: ClassVar[bool] = False
+    """Whether it draws runs of neighboring frames: it then gets all of a video, and ``corpus.frames``."""
 
     def __init__(self, corpus: Corpus) -> None:
         self.corpus = corpus
         self.records = corpus.records
+        self.notes: list[str] = []
+        """What a reader of its figures should know about how it draws, one sentence each."""
+        self.coverage: dict[str, int] = {}
+        """Counts that belong beside its figures, by name."""
+
+    @classmethod
+    def classes(cls, records: list[Record], params: Mapping[str, Any]) -> list[str]:  # noqa: ARG003 - for overriders
+        """What ``batch.method`` counts, in its order, when ``records`` are learned by this recipe with ``params``."""
+        return class_names(records)
+
+    @classmethod
+    def open_truth(cls, records: list[Record], params: Mapping[str, Any]) -> list[Record]:  # noqa: ARG003
+        """Those of other ``records`` whose truth may be looked at to choose a checkpoint."""
+        return records
 
     @abstractmethod
     def __len__(self) -> int:

@@ -31,10 +31,11 @@ class Progress:
 class Detector(nn.Module, ABC):
     """A method. Its constructor arguments are its hyper-parameters: the YAML may name exactly those.
 
-    Six arguments are filled in by the framework when the signature asks for them: ``backbone`` (a function that
+    Eight arguments are filled in by the framework when the signature asks for them: ``backbone`` (a function that
     returns a fresh backbone of :mod:`training.networks.zoo`), ``num_methods`` (classes of ``batch.method``, real
-    included), ``num_persons`` (identities of ``batch.person``), ``resolution`` (pixels), and ``mean`` and ``std`` (of
-    RGB in [0, 1], by which images are normalized).
+    included), ``num_known`` (how many of these are known by name; they come first), ``real_class`` (which of them is
+    real; None where no real picture is known), ``num_persons`` (identities of ``batch.person``), ``resolution``
+    (pixels), and ``mean`` and ``std`` (of RGB in [0, 1], by which images are normalized).
     """
 
     family: ClassVar[Family]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,8 +25,8 @@ TEXT = ("dataset", "video", "method", "source", "compression")
 COLUMNS = ("dataset", "video", "frame", "label", "method", "source", "compression", "fake_prob")
 LOGIT = "logit:"
 """Prefix of the columns that hold one method's logit each."""
-CLUSTER = "cluster "
-"""Prefix of outputs that stand for no method known by name: ``cluster 1``, ``cluster 2``, ..."""
+MARKS = "compat"
+"""A column for readers of the file: the switches that change what its scores mean. There where any is set."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,14 +103,18 @@ class Scores:
         logits = None if self.logits is None else np.stack([mean(column) for column in self.logits.T], axis=1)
         return Scores(**facts | {"fake_prob": mean(self.fake_prob)}, logits=logits, classes=self.classes)
 
-    def save(self, path: Path) -> None:
-        """Write as CSV, atomically and sorted by identity; reading it gives the same numbers bit for bit."""
+    def save(self, path: Path, marks: Mapping[str, str] | None = None) -> None:
+        """Write as CSV, atomically and sorted by identity; reading it gives the same numbers bit for bit.
+
+        ``marks`` are the switches that change what the scores mean; they stand in a last column of their own.
+        """
         rows = merge([self])
         columns = [getattr(rows, name).tolist() for name in COLUMNS]
         columns += [] if rows.logits is None else rows.logits.T.tolist()
+        columns += [[" ".join(f"{k}={v}" for k, v in marks.items())] * len(rows)] if marks else []
         with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow([*COLUMNS, *(LOGIT + name for name in rows.classes)])
+            writer.writerow([*COLUMNS, *(LOGIT + name for name in rows.classes), *([MARKS] if marks else [])])
             writer.writerows(zip(*columns, strict=True))
 
     @staticmethod
@@ -267,7 +271,7 @@ def _repeated(scores: Scores) -> int | None:
 
 def _header(names: list[str], where: str) -> list[str]:
     for name in names:
-        if name not in COLUMNS and not name.startswith(LOGIT):
+        if name not in (*COLUMNS, MARKS) and not name.startswith(LOGIT):
             raise DataError(f"{where}:1: '{name}' is not a column of a score file; {did_you_mean(name, COLUMNS)}")
     if missing := [name for name in COLUMNS if name not in names]:
         raise DataError(f"{where}:1: lacks the column '{missing[0]}'; a score file has {', '.join(COLUMNS)}")

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import softmax
 
+from training.core.classes import known_of
 from training.core.errors import ContractError
 from training.engine.evaluators.settings import Figure, Settings, clusters, levels
-from training.engine.results import CLUSTER, Scores, codes
+from training.engine.results import Scores, codes
 from training.metrics.attribution import ATTRIBUTION_METRICS, Table
 from training.metrics.ranking import METRICS
 from training.metrics.statistics import intervals, table_intervals, too_few, too_few_of_any
@@ -45,9 +46,10 @@ def assign(rows: Scores) -> Assigned:
     """
     if rows.logits is None:
         raise ContractError("these scores hold no logits of methods, which attribution needs")
-    known = [name for name in rows.classes if not name.startswith(CLUSTER)]
-    if list(rows.classes[: len(known)]) != known:
-        raise ContractError(f"known methods come first among the outputs; these are {', '.join(rows.classes)}")
+    try:
+        known = known_of(rows.classes)
+    except ValueError as error:
+        raise ContractError(f"scores: {error}") from error
     classes = [*known, *sorted(set(rows.method) - set(known))]
     number = {name: at for at, name in enumerate(classes)}
     true = np.array([number[name] for name in rows.method], dtype=np.int64)
