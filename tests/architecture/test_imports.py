@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("preprocessing", "training", "analysis")
 
 CORE = {"training.core"}
-STORES = {f"preprocessing.{name}" for name in ("manifest", "store", "names", "dfb")}
+STORES = {f"preprocessing.{name}" for name in ("manifest", "store", "names", "dfb", "splits")}
 BASE = {"training.detectors.base"}
 MAY_IMPORT = {
     "training.core": CORE,
@@ -30,8 +30,11 @@ MAY_IMPORT = {
 }
 """What each layer may import; a trailing ``_`` stands for the shared parts of a package."""
 TORCH_FREE = (
-    *(f"training.core.{name}" for name in ("errors", "registry", "config", "schema", "paths", "cli")),
-    *(f"training.engine.{name}" for name in ("results", "evaluate")),
+    *(f"training.core.{name}" for name in ("errors", "registry", "config", "schema", "paths", "cli", "classes")),
+    *(
+        f"training.engine.{name}"
+        for name in ("results", "evaluate", "evaluators.settings", "evaluators.detection", "evaluators.attribution")
+    ),
 )
 
 
