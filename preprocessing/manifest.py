@@ -48,6 +48,8 @@ class Video:
     """Why frames are missing (truncated, unreadable, ...), None when nothing is amiss."""
     media: dict[str, Any] | None = None
     """What the raw file says of itself: ``width``, ``height``, ``codec``, ``fps``, ``bit_rate``, as far as it does."""
+    labelled: bool | None = None
+    """Whether the data set's own lists for attribution tell training its method; None: it has no such lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class Record:
     donor: str | None = None
     person: str | None = None
     compression: str | None = None
+    labelled: bool | None = None
 
     @property
     def key(self) -> str:
@@ -210,6 +213,8 @@ def _check_video(video: Video, at: str) -> None:
             raise ManifestError(f"{at}: {name} is {getattr(video, name)!r}; expected text")
     if not isinstance(video.media, dict | None):
         raise ManifestError(f"{at}: media is {video.media!r}; expected an object")
+    if not isinstance(video.labelled, bool | None):
+        raise ManifestError(f"{at}: labelled is {video.labelled!r}; expected true or false")
 
 
 def _frame(item: Any, at: str) -> Frame:
