@@ -14,6 +14,7 @@ FEW_CLUSTERS = 20
 COMPAT = {
     "video_key": "videos whose last folder has the same name are merged, as in DeepfakeBench, over all manipulations",
     "sampling": "the first frames of each video were taken, as in DeepfakeBench, not evenly spaced ones",
+    "allow_sparse": "the frames of a clip may be no neighbors, as in DeepfakeBench",
     "select": "the checkpoint was chosen on the test sets, as in DeepfakeBench, so the figures are too good",
 }
 

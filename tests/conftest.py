@@ -28,8 +28,11 @@ def draw_face(method: int, seed: int) -> np.ndarray:
     return (face + stripes[:, None, None]).astype(np.uint8)
 
 
-def write_dataset(root: Path, name: str, sources: int = 9, frames: int = 4) -> None:
-    """``root/datasets/rgb/<name>`` and ``root/manifests/<name>.json``: every source real and once per manipulation."""
+def write_dataset(root: Path, name: str, sources: int = 9, frames: int = 4, step: int = 1) -> None:
+    """``root/datasets/rgb/<name>`` and ``root/manifests/<name>.json``: every source real and once per manipulation.
+
+    Frames lie ``step`` source frames apart.
+    """
     entries = []
     splits = ["train"] * (sources - 4) + ["val"] * 2 + ["test"] * 2
     for source in range(sources):
@@ -39,7 +42,8 @@ def write_dataset(root: Path, name: str, sources: int = 9, frames: int = 4) -> N
                 dataset=name, video=path, label=int(number > 0), method=method, source=f"{source:03d}",
                 split=splits[source], person=f"p{source}", compression="c23",
             )  # fmt: skip
-            entries.append((video, [_write_frame(root, name, path, number, source, f) for f in range(frames)]))
+            indices = range(0, frames * step, step)
+            entries.append((video, [_write_frame(root, name, path, number, source, f) for f in indices]))
     facts = {"crop": {"size": SIZE}, "detector": "none: drawn by a test"}
     Manifest(name, entries, facts).write(root / "manifests" / f"{name}.json")
 

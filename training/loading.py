@@ -15,7 +15,7 @@ from training.detectors.base import Detector
 from training.engine.checkpoint import Card, read_card
 from training.networks.weights import load_strict, read_state
 
-DATA_KEYS = ("train", "recipe", "resolution", "mean", "std", "compression", "sampling")
+DATA_KEYS = ("train", "recipe", "resolution", "mean", "std", "compression", "sampling", "allow_sparse")
 """What of a checkpoint's ``data`` block still holds when testing: how the method sees faces."""
 
 

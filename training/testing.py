@@ -12,10 +12,11 @@ import torch
 import yaml
 
 from preprocessing.names import subset
-from training.assembly import batches_of, prepare_of
+from training.assembly import batches_of, prepare_of, recipe_of
 from training.core.config import to_tree
 from training.core.errors import ConfigError
 from training.core.paths import atomic, shown
+from training.core.registry import RECIPES
 from training.core.schema import Config
 from training.data.select import Selected, select
 from training.detectors.base import Detector
@@ -44,6 +45,7 @@ def evaluate_checkpoint(trained: Trained, weights: Path, output: Path | None) ->
     distributed.start(device)
     try:
         chosen = select(cfg.data.test, "test", cfg.data.frames_test, cfg.data)
+        check_drawable(cfg, chosen)
         folder = Path(distributed.agreed(str(output or weights.parent / "test" / time.strftime("%Y-%m-%d_%H-%M-%S"))))
         trained.detector.to(device)
         environment = describe(cfg.seed, device)
@@ -63,7 +65,7 @@ def score_set(
 ) -> Scored:
     """One pass over a data set; all processes get all rows."""
     batches = batches_of(cfg, chosen.records, classes, [], device, train=False)
-    return score(
+    found = score(
         detector,
         batches(),
         prepare_of(cfg, device),
@@ -73,6 +75,8 @@ def score_set(
         f"scoring {chosen.name}",
         features,
     )
+    found.coverage, found.notes = batches.recipe.coverage, batches.recipe.notes
+    return found
 
 
 def evaluate_sets(
@@ -85,15 +89,17 @@ def evaluate_sets(
     environment: dict[str, Any],
 ) -> dict[str, Any]:
     """Score every set, write scores, features and metrics into ``folder``; the tree of ``metrics.json``."""
-    scores, coverage = {}, {}
+    scores, coverage, drawing = {}, {}, []
     for one in chosen:
         found = score_set(detector, cfg, one, card.classes, device, cfg.log.save_feat)
         scores[one.name] = found.scores
-        coverage[one.name] = {"frames_without_face": one.without_face, "unreadable": len(found.unreadable)}
+        missing = {"frames_without_face": one.without_face, "unreadable": len(found.unreadable)}
+        coverage[one.name], drawing = missing | found.coverage, drawing + found.notes
         if distributed.rank() == 0:
-            _write_set(folder, one.name, found)
+            _write_set(folder, one.name, found, compat(cfg))
     settings = Settings(video_key=cfg.evaluate.video_key, resamples=cfg.evaluate.resamples, seed=cfg.seed)
-    notes = [*card.notes, *cfg.notes, *(note for one in chosen for note in (*one.notes, *leaks(one, card.config)))]
+    notes = [*card.notes, *cfg.notes, *drawing]
+    notes += [note for one in chosen for note in (*one.notes, *leaks(one, card.config))]
     tasks = [task.value for task in detector.tasks]
     summary = summarize(scores, cfg.detector.name, shown(folder), tasks, settings, coverage, notes, compat(cfg))
     if distributed.rank() == 0:
@@ -108,7 +114,19 @@ def evaluate_sets(
 def compat(cfg: Config) -> dict[str, str]:
     """The switches in ``cfg`` that reproduce DeepfakeBench's habits, beside ``video_key``; part of every result."""
     switches = {"select": (cfg.evaluate.select, "test"), "sampling": (cfg.data.sampling, "first")}
-    return {name: value for name, (value, habit) in switches.items() if value == habit}
+    marks = {name: value for name, (value, habit) in switches.items() if value == habit}
+    sparse = cfg.data.allow_sparse and RECIPES.get(cfg.data.recipe.name).neighbors
+    return marks | ({"allow_sparse": "true"} if sparse else {})
+
+
+def check_drawable(cfg: Config, chosen: list[Selected]) -> None:
+    """Ask the recipe of every test set whether it can draw, so that none is refused after hours of work.
+
+    Raises:
+        ConfigError, ManifestError, DataError: what the recipe says.
+    """
+    for one in chosen:
+        recipe_of(cfg, one.records, [], [], train=False)
 
 
 def leaks(tested: Selected, trained: dict[str, Any]) -> Iterator[str]:
@@ -125,9 +143,9 @@ def leaks(tested: Selected, trained: dict[str, Any]) -> Iterator[str]:
             yield f"{tested.name}: {count} test videos are in the {split} split of its manifest too: {meaning}"
 
 
-def _write_set(folder: Path, name: str, found: Scored) -> None:
+def _write_set(folder: Path, name: str, found: Scored, marks: dict[str, str]) -> None:
     path = scores_path(folder, name)
-    found.scores.save(path)
+    found.scores.save(path, marks)
     if found.features is not None:
         save_features(path.with_suffix(".npz"), found.scores, found.features)
     if found.unreadable:

@@ -24,6 +24,8 @@ from training.core.schema import Config
 
 COMPAT = {"data": {"sampling": "first"}, "evaluate": {"video_key": "folder", "select": "test"}}
 """The switches that reproduce DeepfakeBench's habits; every result is marked with them."""
+CLIP_COMPAT = {"data": {"allow_sparse": True, "recipe": {"fakes": []}}}
+"""Those of video methods: clips of frames that lie apart, and none that are made."""
 
 
 @dataclass
@@ -92,6 +94,8 @@ def migrate(old: dict[str, Any], where: str, compat: bool = False) -> Migrated:
     layers.add_tree(overlay if "model_name" in old else found.tree, where)
     if compat:
         layers.add_tree(COMPAT, "--compat")
+        if _learns_from_clips(layers.tree):
+            layers.add_tree(CLIP_COMPAT, "--compat")
     # A general file names no method; any will do to check the rest.
     whole = Layers().add_file(CONFIG / "train_config.yaml").add_tree({"detector": "xception"}, "")
     name = whole.add_tree(layers.tree, where).read(Config).detector.name
@@ -121,8 +125,12 @@ def _moves(template: dict[str, Any]) -> tuple[Move, ...]:
     """What may become what, given our YAML of the method (empty for a general file)."""
     if not template:
         return (*MOVES, *GENERAL_MOVES)
-    recipe = template.get("data", {}).get("recipe")
-    return (*MOVES, CLIP_MOVE) if "clips" in (recipe, isinstance(recipe, dict) and recipe.get("name")) else MOVES
+    return (*MOVES, CLIP_MOVE) if _learns_from_clips(template) else MOVES
+
+
+def _learns_from_clips(tree: dict[str, Any]) -> bool:
+    recipe = tree.get("data", {}).get("recipe")
+    return "clips" in (recipe, isinstance(recipe, dict) and recipe.get("name"))
 
 
 def _translate(old: dict[str, Any], where: str, moves: tuple[Move, ...]) -> Migrated:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from preprocessing import dfb
 from preprocessing.manifest import REAL, Frame, Manifest, Record, Video, faces_of
@@ -13,7 +13,10 @@ from preprocessing.names import Subset, subset
 from preprocessing.store import FrameStore, open_store
 from training.core.errors import ManifestError
 from training.core.paths import ROOT
+from training.core.registry import RECIPES
 from training.core.schema import DataConfig
+
+T = TypeVar("T")
 
 
 class FaceSource(Protocol):
@@ -66,7 +69,8 @@ class Selected:
 def select(names: list[str], split: str, frames: int, data: DataConfig) -> list[Selected]:
     """The faces of several data sets: at most ``frames`` per video of those that have a face; 0: all.
 
-    They are spread evenly, or with ``data.sampling: first`` the first ones, as DeepfakeBench takes them.
+    They are spread evenly, or with ``data.sampling: first`` the first ones, as DeepfakeBench takes them. A recipe that
+    draws neighboring frames spreads its clips by itself, and gets all.
 
     Raises:
         ManifestError: no manifest, or nothing left for this split, compression and these methods.
@@ -85,7 +89,8 @@ def _select(name: str, split: str, frames: int, data: DataConfig) -> Selected:
         and (compression is None or video.compression in (None, compression))
         and (wanted.methods is None or video.method in wanted.methods)
     ]
-    pick = SAMPLING[data.sampling]
+    whole = data.sampling == "even" and RECIPES.get(data.recipe.name).neighbors
+    pick = _all if whole else SAMPLING[data.sampling]
     records = [r for video, found in entries for r in pick(faces_of(video, found), frames)]
     if not records:
         raise ManifestError(f"{name}: no faces in split '{split}'{_why_empty(listed, split, compression)}")
@@ -107,12 +112,16 @@ def _notes(name: str, split: str, wanted: Subset, entries: list[tuple[Video, lis
         yield sentence
 
 
+def _all(items: list[Record], count: int) -> list[Record]:  # noqa: ARG001 - one signature for all ways
+    return items
+
+
 def first(items: list[Record], count: int) -> list[Record]:
     """The first ``count`` of ``items``; all when ``count`` is 0."""
     return items[:count] if count > 0 else items
 
 
-def evenly(items: list[Record], count: int) -> list[Record]:
+def evenly(items: Sequence[T], count: int) -> Sequence[T]:
     """``count`` of ``items``, evenly spaced from the first to the last; all when there are fewer or ``count`` is 0."""
     if count <= 0 or len(items) <= count:
         return items

@@ -4,7 +4,7 @@ Reference: Wang et al., "AltFreezing for More General Video Face Forgery Detecti
 ``every + 1`` steps the first trains the spatial convolutions (1 x 3 x 3), the others the temporal ones (3 x 1 x 1); all
 else always learns.
 Deviations: the weights are frozen before the forward pass; the reference froze them after it, so that its spatial
-convolutions learned in the first step only. The paper's clip-level augmentations are a matter of the recipe.
+convolutions learned in the first step only. The paper's fake clips are made by the recipe.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Spatiotemporal Adapter Tuning", CVPR 2025. The first fourteen layers of ViT-L/14
 identity, the table of times, the last norm and the head learn. Cross entropy.
 Deviations: DeepfakeBench's version trains all of it from random weights, its freezing and loading being commented out
 (``train_clip: true``), and its attention mixes the clips of a batch; here each clip is seen by itself. The paper's
-video-level blending is a matter of the recipe.
+video-level blending is done by the recipe (``fakes: [drifted]``).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -28,6 +28,10 @@ class Scored:
     """One sentence per frame that could not be read and is missing from the scores."""
     features: np.ndarray | None = None
     """``(N, d)`` float32, one vector per row of the scores, where the detector gives any."""
+    coverage: dict[str, int] = field(default_factory=dict)
+    """What else there is to count, by name."""
+    notes: list[str] = field(default_factory=list)
+    """What a reader of its figures should know about how the rows were drawn."""
 
 
 @torch.inference_mode()

@@ -44,15 +44,12 @@ class MadeFakes(Recipe):
     def __init__(self, corpus: Corpus) -> None:
         super().__init__(corpus)
         self.reals = [r for r in self.records if r.label == 0]
-        who = f"recipe '{type(self).__module__.rpartition('.')[2]}'"
+        who = type(self).__module__.rpartition(".")[2]
         if not self.reals:
-            raise DataError(f"{who} makes its fakes of real faces; the {len(self.records)} training faces are all fake")
-        bare = [r for r in self.reals if r.landmarks is None]
-        if bare:
             raise DataError(
-                f"{who} needs landmarks; manifests list none for {len(bare)} of {len(self.reals)} real faces, "
-                f"the first is {bare[0].key}; preprocessing/preprocess.py writes them"
+                f"recipe '{who}' makes its fakes of real faces; the {len(self.records)} training faces are all fake"
             )
+        check_landmarks(who, self.reals)
 
     def __len__(self) -> int:
         return len(self.reals)
@@ -80,17 +77,8 @@ class MadeFakes(Recipe):
         return self.image(record), self.points(record)
 
     def points(self, record: Record) -> np.ndarray:
-        """The landmarks of a record, ``(68 or 81, 2)``.
-
-        Raises:
-            DataError: they are others, not finite, or span no area.
-        """
-        points = self.landmarks(record)
-        if len(points) not in (68, 81):
-            raise DataError(f"{record.key}: has {len(points)} landmarks; making fakes needs 68 or 81")
-        if not np.isfinite(points).all() or cv2.contourArea(cv2.convexHull(points)) < 1:
-            raise DataError(f"{record.key}: its landmarks are no face: not finite, or all on one line")
-        return points
+        """See :func:`points_of`."""
+        return points_of(self, record)
 
     def partners(self) -> Partners:
         """The search for similar faces among ``self.reals``; reads all their landmarks.
@@ -102,6 +90,34 @@ class MadeFakes(Recipe):
         if len(set(sources)) < 2:
             raise DataError(f"swapping faces needs real faces of two sources; all are of {'/'.join(sources[0])}")
         return Partners(np.stack([self.points(r)[:POINTS] for r in self.reals]), sources)
+
+
+def check_landmarks(who: str, reals: list[Record]) -> None:
+    """Refuse real faces whose manifests list no landmarks for the recipe ``who``.
+
+    Raises:
+        DataError: naming the first.
+    """
+    bare = [r for r in reals if r.landmarks is None]
+    if bare:
+        raise DataError(
+            f"recipe '{who}' needs landmarks; manifests list none for {len(bare)} of {len(reals)} real faces, "
+            f"the first is {bare[0].key}; preprocessing/preprocess.py writes them"
+        )
+
+
+def points_of(recipe: Recipe, record: Record) -> np.ndarray:
+    """The landmarks of a record, ``(68 or 81, 2)``.
+
+    Raises:
+        DataError: they are others, not finite, or span no area.
+    """
+    points = recipe.landmarks(record)
+    if len(points) not in (68, 81):
+        raise DataError(f"{record.key}: has {len(points)} landmarks; making fakes needs 68 or 81")
+    if not np.isfinite(points).all() or cv2.contourArea(cv2.convexHull(points)) < 1:
+        raise DataError(f"{record.key}: its landmarks are no face: not finite, or all on one line")
+    return points
 
 
 def alike(rng: np.random.Generator, call: Callable[..., T], pictures: tuple, *more: tuple) -> list[T]:

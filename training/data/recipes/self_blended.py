@@ -10,12 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from training.core.registry import RECIPES
-from training.data.blending.color import disturb
-from training.data.blending.masks import blend, misplaced_hull, softened
-from training.data.blending.warps import elastic, shifted
+from training.data.blending.self_blend import self_blend
 from training.data.recipes._made import Made, MadeFakes
-
-RATIOS = (0.25, 0.5, 0.75, 1, 1, 1)
 
 
 @RECIPES.register("self_blended")
@@ -23,9 +19,5 @@ class SelfBlended(MadeFakes):
     """See the module."""
 
     def make(self, index: int, rng: np.random.Generator) -> Made:
-        """Source and target are copies of one face; one of them gets other colors, the source is misplaced."""
-        face, points = self.face(self.reals[index])
-        source, target = (disturb(face, rng), face) if rng.random() < 0.5 else (face, disturb(face, rng))
-        mask, shift = misplaced_hull(points, face.shape[0], rng)
-        mask = softened(elastic(mask, rng), rng) * np.float32(rng.choice(RATIOS))
-        return Made(target, blend(shifted(source, shift), target, mask), mask)
+        """See :func:`self_blend`."""
+        return Made(*self_blend(*self.face(self.reals[index]), rng))
