@@ -17,6 +17,8 @@ DATASETS = (
     "DeeperForensics-1.0",
     "UADFV",
 )
+ALIASES = {"DFD": "DeepFakeDetection", "DSv1": "DeepSpeak-v1"}
+"""What papers call data sets in short."""
 # FaceForensics++'s four methods of 2019; FaceShifter came later and is reported apart from them.
 _FF_METHODS = ("Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures")
 _FF_PARTS = {
@@ -38,11 +40,17 @@ class Subset:
     compression: str | None = None
 
 
+def full_name(name: str) -> str:
+    """``name``, or what it is short for."""
+    return ALIASES.get(name, name)
+
+
 def subset(name: str) -> Subset:
     """What ``name`` stands for: ``FF-DF`` are the real and the Deepfakes videos of FaceForensics++, an ending like
     ``_c40`` picks the compression, and any other name is that dataset whole.
     """
     base, compression = _split(name)
+    base = full_name(base)
     if base in _FF_PARTS:
         return Subset("FaceForensics++", (REAL, *_FF_PARTS[base]), compression)
     return Subset(base, None, compression)
@@ -59,5 +67,5 @@ def manifest_names(name: str) -> list[str]:
 def _split(name: str) -> tuple[str, str | None]:
     """A name without its ending for the compression, and that."""
     stem, _, ending = name.rpartition("_")
-    known = stem in _FF_PARTS or stem in DATASETS
+    known = stem in _FF_PARTS or full_name(stem) in DATASETS
     return (stem, ending) if known and ending in COMPRESSIONS else (name, None)

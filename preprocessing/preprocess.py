@@ -16,8 +16,8 @@ from types import FrameType
 
 from tqdm import tqdm
 
-from preprocessing import settings
-from preprocessing.layouts.base import LAYOUTS, some
+from preprocessing import cards, settings
+from preprocessing.layouts.base import some
 from preprocessing.lock import alone
 from preprocessing.pipeline import Pipeline
 from preprocessing.sidecar import Sidecar
@@ -34,7 +34,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, argument_default=argparse.SUPPRESS
     )
     parser.add_argument("--config", type=Path, help="another file than preprocessing/config.yaml")
-    parser.add_argument("--list-datasets", action="store_true", help="print the known datasets and layouts")
+    parser.add_argument(
+        "--list-datasets", action="store_true", help="print the known datasets, or all of one --dataset"
+    )
     parser.add_argument("--dataset", help="which one, or a name of your own together with --layout folder")
     parser.add_argument("--layout", help="how the raw files lie; by default what the dataset comes in")
     parser.add_argument("--root", help="folder of the raw videos, or a CSV table")
@@ -62,7 +64,7 @@ def main(argv: list[str]) -> int:
     """Do what is left to do and print a summary."""
     flags = vars(parse(argv))
     if flags.pop("list_datasets", False):
-        _print_datasets()
+        print(cards.described(flags["dataset"]) if "dataset" in flags else cards.listing())
         return 0
     flags.pop("debug", None)
     if "min_score" in flags:
@@ -105,12 +107,6 @@ def _report(pipeline: Pipeline, sidecars: list[Sidecar]) -> int:
     failed = sum(sidecar.failed for sidecar in sidecars)
     print(f"{len(sidecars)} videos, {len(amiss)} with something amiss, {failed} of them failed; {shown(path)}")
     return 1 if failed else 0
-
-
-def _print_datasets() -> None:
-    for name in LAYOUTS.names():
-        layout = LAYOUTS.get(name)
-        print(f"{', '.join(layout.datasets) or 'your own'} (layout {name}): {layout.about}")
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

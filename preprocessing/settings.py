@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from preprocessing.codecs import IN_LMDB, Codec
+from preprocessing.names import full_name
 from training.core.config import Layers, Spec
 from training.core.errors import ConfigError
 from training.core.paths import DATASETS, ROOT, WEIGHTS, processors
@@ -39,6 +40,7 @@ class Settings:
     workers: int | None = None
 
     def __post_init__(self) -> None:
+        self.dataset = self.dataset and full_name(self.dataset)
         self.codec = self.codec or (IN_LMDB if self.store == "lmdb" else "png")
 
     @property
@@ -75,7 +77,7 @@ def asked_for(datasets: list[str] | None, output: Path | None) -> tuple[list[str
     names = datasets or ([settings.dataset] if settings.dataset else [])
     if not names:
         raise ConfigError("no dataset: give --dataset NAME, or set 'dataset' in preprocessing/config.yaml")
-    return names, output or settings.output
+    return [full_name(name) for name in names], output or settings.output
 
 
 def _check(settings: Settings, origin: dict[str, str]) -> None:

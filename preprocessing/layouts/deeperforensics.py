@@ -95,7 +95,7 @@ def _splits(folder: Path) -> dict[str, str]:
     for split in SPLITS:
         for at, line in read_lines(needed(folder / f"{split}.txt", "it comes with the dataset and names fakes")):
             stem = PurePath(line).stem
-            if not re.fullmatch(r"\d+_\w+", stem):
+            if not re.fullmatch(r"\d+_[^_]+", stem):
                 raise ConfigError(f"{at}: '{line}'; expected '000_W121.mp4'")
             for name in (stem, *stem.split("_")):
                 if splits.setdefault(name, split) != split:

@@ -31,7 +31,7 @@ class DeepFakeDetection(Layout):
             splits="none official; all of it is test (ours)",
             terms="the same form as FaceForensics++; research and education only, no redistribution",
             contact="form in the repository ondyari/FaceForensics (TU Munich)",
-            traps="often called DFD; give --root the folder of FaceForensics++; some scenes show several people",
+            traps="give --root the folder of FaceForensics++; some scenes show several people",
             paper="Dufour and Gully, Contributing Data to Deepfake Detection Research, Google AI Blog, 2019",
         )
     }

@@ -49,7 +49,7 @@ class DeepSpeak(Layout):
             splits="official train and test by identity; val: a tenth of train's identities (ours)",
             terms="license form, free of charge for academic institutions",
             contact="faridlab/deepspeak_v1 and deepspeak_v1_1 at Hugging Face (UC Berkeley)",
-            traps="also called DSv1; lip-sync changes the mouth only; voices of some fakes are generated too",
+            traps="lip-sync changes the mouth only; voices of some fakes are generated too",
             paper="Barrington et al., The DeepSpeak Dataset, arXiv 2408.05366, 2024",
             unverified="columns of the tables for reals and splits; which recording a fake's frames come from",
         )

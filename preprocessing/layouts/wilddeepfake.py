@@ -1,17 +1,27 @@
 """WildDeepfake (Zi et al., ACM Multimedia 2020): faces cut from videos of the internet.
 
-``real_train``, ``real_test``, ``fake_train`` and ``fake_test`` hold archives ``6.tar.gz`` (plain tar in spite of the
-name) with ``6/real/54/*.png``: a folder of pictures is one face followed through a video, and is taken as a video.
-Unpack each archive where it lies. There is no official validation set: about a tenth of the archives' numbers of the
-training set become one; what shares a number, real or fake, may come from one video.
+``real_train``, ``real_test``, ``fake_train`` and ``fake_test`` (or with a space) hold archives ``6.tar.gz`` (plain tar
+in spite of the name) with ``6/real/54/*.png``: a folder of pictures is one face followed through a video, and is taken
+as a video. Unpack each archive where it lies. There is no official validation set: about a tenth of the archives'
+numbers of the training set become one; what shares a number, real or fake, may come from one video.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from preprocessing.faces.video import PICTURE_SUFFIXES
-from preprocessing.layouts.base import LAYOUTS, Card, Layout, Scan, SourceVideo, folders_below, some, with_validation
+from preprocessing.layouts.base import (
+    LAYOUTS,
+    Card,
+    Layout,
+    Scan,
+    SourceVideo,
+    folders_below,
+    home,
+    some,
+    with_validation,
+)
 from preprocessing.manifest import REAL, Video
 
 METHOD = "WildDeepfake"
@@ -40,17 +50,21 @@ class WildDeepfake(Layout):
 
     def scan(self, root: Path, dataset: str, compression: str) -> Scan:
         """See :class:`Layout`; there is one compression only."""
-        root, scan = self.begin(root, dataset, FOLDERS)
+        spaced = any((home(root, dataset) / folder.replace("_", " ")).is_dir() for folder in FOLDERS)
+        names = {folder: folder.replace("_", " ") if spaced else folder for folder in FOLDERS}
+        root, scan = self.begin(root, dataset, names.values())
         packed = []
         for folder, (kind, split) in FOLDERS.items():
-            packed += sorted((root / folder).glob("*.tar*"))
-            for place in folders_below(root / folder, PICTURE_SUFFIXES):
-                video = place.relative_to(root).as_posix()
-                method = REAL if kind == "real" else METHOD
-                scan.videos.append(SourceVideo(Video(dataset, video, int(method != REAL), method, video, split), place))
-        if missing := [path.relative_to(root) for path in packed if not _unpacked(path).is_dir()]:
-            scan.remarks.append(f"{len(missing)} archives are packed, left out: {some(missing)}; {UNPACK}")
-        scan.videos = with_validation(scan.videos, lambda video: video.video.split("/")[1])
+            top, method = root / names[folder], REAL if kind == "real" else METHOD
+            packed += sorted(path for path in top.glob("*.tar*") if not _unpacked(path).is_dir())
+            for place in folders_below(top, PICTURE_SUFFIXES):
+                video = (PurePath(folder) / place.relative_to(top)).as_posix()
+                facts = Video(dataset, video, int(method != REAL), method, video, split)
+                scan.videos.append(SourceVideo(facts, place))
+        if packed:
+            names = some(path.relative_to(root) for path in packed)
+            scan.remarks.append(f"{len(packed)} archives are packed, left out: {names}; {UNPACK}")
+        scan.videos = with_validation(scan.videos, lambda video: "".join(PurePath(video.video).parts[1:2]))
         return scan
 
 
