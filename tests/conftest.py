@@ -60,7 +60,9 @@ def _write_frame(root: Path, name: str, video: str, number: int, source: int, fr
     cv2.imwrite(str(folder / "frames" / f"{stem}.png"), draw_face(number, seed))
     cv2.imwrite(str(folder / "masks" / f"{stem}.png"), mask)
     np.save(folder / "landmarks" / f"{stem}.npy", points.astype(np.float32))
-    return Frame(frame=frame, image=f"frames/{stem}.png", mask=f"masks/{stem}.png", landmarks=f"landmarks/{stem}.npy")
+    files = {"image": f"frames/{stem}.png", "mask": f"masks/{stem}.png", "landmarks": f"landmarks/{stem}.npy"}
+    paired = f"frames/{METHODS[0]}/c23/{source:03d}/{frame:05d}.png" if number else None
+    return Frame(frame=frame, **files, source_image=paired)
 
 
 @pytest.fixture(scope="session")

@@ -14,11 +14,11 @@ from training.core.types import UNKNOWN, Sample
 
 SIDE = 192
 GAP = 4
-YELLOW, WHITE, BLACK = (255, 220, 0), (255, 255, 255), (0, 0, 0)
+YELLOW, RED, WHITE, BLACK = (255, 220, 0), (220, 0, 0), (255, 255, 255), (0, 0, 0)
 
 
 def sheet(draws: list[list[Sample]], classes: list[str]) -> np.ndarray:
-    """A row per draw: each sample's picture (or frames) with its landmarks, its second view, its mask if it is fake.
+    """A row per draw: each sample's picture (or frames) with landmarks and boxes, its second view, its mask if it is fake.
 
     Args:
         draws: what a recipe drew.
@@ -47,7 +47,8 @@ def _tiles(sample: Sample, classes: list[str]) -> Iterator[np.ndarray]:
     caption = classes[sample.method] if sample.method != UNKNOWN else ("real", "made")[sample.label]
     frames = sample.image if sample.image.ndim == 4 else sample.image[None]
     for frame in frames:
-        yield _captioned(_with_points(_picture(frame), sample.landmarks, frame.shape[-1]), caption)
+        tile = _with_boxes(_picture(frame), sample.boxes)
+        yield _captioned(_with_points(tile, sample.landmarks, frame.shape[-1]), caption)
     if sample.view is not None:
         yield _captioned(_picture(sample.view), f"{caption}, again")
     if sample.mask is not None and sample.label:
@@ -62,6 +63,12 @@ def _picture(image: torch.Tensor) -> np.ndarray:
 def _with_points(tile: np.ndarray, points: torch.Tensor | None, side: int) -> np.ndarray:
     for x, y in [] if points is None else (points * (SIDE / side)).round().int().tolist():
         cv2.circle(tile, (x, y), 1, YELLOW, -1)
+    return tile
+
+
+def _with_boxes(tile: np.ndarray, boxes: torch.Tensor | None) -> np.ndarray:
+    for left, top, right, bottom in [] if boxes is None else (boxes * (SIDE - 1)).round().int().tolist():
+        cv2.rectangle(tile, (left, top), (right, bottom), RED, 2)
     return tile
 
 

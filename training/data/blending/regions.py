@@ -69,7 +69,7 @@ def forge(
     """
     source = match_color(source, target, mask)
     if blending == "poisson":
-        return _poisson(source, target, mask), mask
+        return poisson(source, target, mask), mask
     weights = mask * magnitude if blending == "mix" else feathered(mask, rng.uniform(0, 0.2))
     return blend(source, target, weights), weights
 
@@ -81,8 +81,8 @@ def _thick(start: np.ndarray, stop: np.ndarray, reach: float, side: int) -> np.n
     return (cv2.distanceTransform(away, cv2.DIST_L1, 3) <= int(reach) + 1).astype(np.uint8)
 
 
-def _poisson(source: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Source gradients with the target's values on the border of the mask (Perez et al. 2003)."""
+def poisson(source: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """``target`` with the gradients of ``source`` where ``mask`` (H, W) is above 0.5 (Perez et al. 2003)."""
     inside = np.zeros(mask.shape, np.uint8)
     inside[1:-1, 1:-1] = 255 * (mask[1:-1, 1:-1] > 0.5)
     left, top, width, height = cv2.boundingRect(inside)

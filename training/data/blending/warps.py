@@ -98,9 +98,13 @@ def random_shift(side: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def elastic(mask: np.ndarray, rng: np.random.Generator, strength: float = 50.0, smoothness: float = 7.0) -> np.ndarray:
-    """``mask`` under a random smooth displacement (Simard et al. 2003): noise blurred, then times ``strength``."""
+    """:func:`rippled` by random noise."""
+    return rippled(mask, rng.random((*mask.shape[:2], 2), np.float32) * 2 - 1, strength, smoothness)
+
+
+def rippled(mask: np.ndarray, noise: np.ndarray, strength: float, smoothness: float) -> np.ndarray:
+    """``mask`` under a smooth displacement (Simard et al. 2003): ``noise`` (H, W, 2) blurred, times ``strength``."""
     scale = mask.shape[0] / REFERENCE_SIDE
-    noise = rng.random((*mask.shape[:2], 2), np.float32) * 2 - 1
     field = cv2.GaussianBlur(noise, (0, 0), smoothness * scale) * (strength * scale * scale)
     return _displaced(mask, field)
 

@@ -92,21 +92,21 @@ class MadeFakes(Recipe):
         return Partners(np.stack([self.points(r)[:POINTS] for r in self.reals]), sources)
 
 
-def check_landmarks(who: str, reals: list[Record]) -> None:
-    """Refuse real faces whose manifests list no landmarks for the recipe ``who``.
+def check_landmarks(who: str, faces: list[Record]) -> None:
+    """Refuse faces whose manifests list no landmarks for the recipe ``who``.
 
     Raises:
         DataError: naming the first.
     """
-    bare = [r for r in reals if r.landmarks is None]
+    bare = [r for r in faces if r.landmarks is None]
     if bare:
         raise DataError(
-            f"recipe '{who}' needs landmarks; manifests list none for {len(bare)} of {len(reals)} real faces, "
+            f"recipe '{who}' needs landmarks; manifests list none for {len(bare)} of {len(faces)} faces, "
             f"the first is {bare[0].key}; preprocessing/preprocess.py writes them"
         )
 
 
-def points_of(recipe: Recipe, record: Record) -> np.ndarray:
+def points_of(recipe: Recipe, record: Record, purpose: str = "making fakes") -> np.ndarray:
     """The landmarks of a record, ``(68 or 81, 2)``.
 
     Raises:
@@ -114,7 +114,7 @@ def points_of(recipe: Recipe, record: Record) -> np.ndarray:
     """
     points = recipe.landmarks(record)
     if len(points) not in (68, 81):
-        raise DataError(f"{record.key}: has {len(points)} landmarks; making fakes needs 68 or 81")
+        raise DataError(f"{record.key}: has {len(points)} landmarks; {purpose} needs 68 or 81")
     if not np.isfinite(points).all() or cv2.contourArea(cv2.convexHull(points)) < 1:
         raise DataError(f"{record.key}: its landmarks are no face: not finite, or all on one line")
     return points
