@@ -6,7 +6,7 @@ import functools
 import io
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,7 @@ def _shortcomings(task: Task, frames: list[Frame]) -> Iterator[str]:
         yield f"no mask of the picture's size for {without} of {len(faces)} faces"
 
 
-def _masks(task: Task, indices: list[int], notes: list[str]) -> Iterator[tuple[int, np.ndarray]]:
+def _masks(task: Task, indices: Sequence[int], notes: list[str]) -> Iterator[tuple[int, np.ndarray]]:
     """The mask video's frames. Trouble goes to ``notes``: faces are worth keeping without."""
     path = task.source.mask
     if path is None or not task.settings.masks:

@@ -112,7 +112,7 @@ def judge(path: Path, trained: Trained, cutter: Cutter, frames: int, device: tor
     verdict = FileVerdict(path)
     try:
         media = open_media(path)
-        indices = frame_indices(media.total, frames) if frames else list(range(media.total))
+        indices = frame_indices(media.total, frames, "even" if frames else "all")
         tracks, empty = find_tracks(media.read(indices), cutter.detect, cutter.predict, cutter.size, cutter.scale)
     except DataError as error:
         verdict.note, verdict.failed = str(error).removeprefix(f"{shown(path)}: "), True

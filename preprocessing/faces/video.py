@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -34,13 +36,13 @@ class Media(Protocol):
     note: str | None
     facts: dict[str, Any]
 
-    def read(self, indices: list[int]) -> Iterator[tuple[int, np.ndarray]]:
+    def read(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
         """``(index, (H, W, 3) uint8 RGB)`` for each of the increasing ``indices`` that can be decoded."""
         ...
 
 
 def open_media(path: Path, megapixels: float = 50.0) -> Media:
-    """The video or picture in ``path``, told apart by the file name's ending; pictures have ``megapixels`` at most.
+    """The video or picture in ``path``, told apart by the file name's ending; no picture has more than ``megapixels``.
 
     A folder is a video too, cut into pictures.
 
@@ -51,7 +53,7 @@ def open_media(path: Path, megapixels: float = 50.0) -> Media:
         return FrameFolder(path, megapixels)
     if path.suffix.lower() in PICTURE_SUFFIXES:
         return Picture(path, megapixels)
-    return VideoFile(path)
+    return VideoFile(path, megapixels)
 
 
 def in_natural_order(name: str) -> list[str | int]:
@@ -59,36 +61,37 @@ def in_natural_order(name: str) -> list[str | int]:
     return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", name))]
 
 
-def frame_indices(total: int, wanted: int, sampling: Sampling = "even") -> list[int]:
+def frame_indices(total: int, wanted: int, sampling: Sampling = "even") -> Sequence[int]:
     """Which of ``total`` frames to take: ``wanted`` from first to last evenly, the first ``wanted``, or all.
 
     ``even`` is ``linspace(0, total - 1, wanted)`` truncated, each index once: all of them when there are fewer.
     """
     if sampling == "all" or total <= wanted:
-        return list(range(total))
+        return range(total)  # damaged headers announce billions
     if sampling == "first":
-        return list(range(wanted))
+        return range(wanted)
     return sorted(set(np.linspace(0, total - 1, wanted, dtype=int).tolist()))
 
 
 class VideoFile:
     """A video, decoded from its start in one go: seeking is slower, and wrong in damaged files."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.note = path, None
+    def __init__(self, path: Path, megapixels: float) -> None:
+        self.path, self.note, self._megapixels = path, None, megapixels
         with self._open() as container:
             self.facts, self.total = _facts(container), _announced(container)
         if self.total == 0:
             raise DataError(f"{shown(path)}: holds no video frames")
 
-    def read(self, indices: list[int]) -> Iterator[tuple[int, np.ndarray]]:
+    def read(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
         """See :class:`Media`. Frames come upright, each in its own size: some streams change it on the way."""
-        wanted, last = set(indices), max(indices, default=-1)
+        wanted = indices if isinstance(indices, range) else frozenset(indices)
+        last = indices[-1] if indices else -1
         self._seen = self._damaged = 0
         with self._open() as container:
             for index, frame in enumerate(self._decode(container)):
-                if index in wanted:
-                    yield index, _upright(frame)
+                if index in wanted and (pixels := self._upright(frame)) is not None:
+                    yield index, pixels
                 if index >= last:
                     break
         if self._seen == 0:
@@ -96,7 +99,7 @@ class VideoFile:
         if self._seen <= last:
             self.note = f"decoded {self._seen} of {self.total} announced frames"
         elif self._damaged:
-            self.note = f"{self._damaged} damaged packets left out"
+            self.note = f"{self._damaged} damaged packets or frames left out"
 
     def _decode(self, container: av.container.InputContainer) -> Iterator[av.VideoFrame]:
         packets = container.demux(video=0)
@@ -119,12 +122,24 @@ class VideoFile:
             empty = self.path.is_file() and self.path.stat().st_size == 0
             reason = "empty file" if empty else getattr(error, "strerror", None) or error
             raise DataError(f"{shown(self.path)}: cannot be opened as a video ({reason})") from error
-        if not container.streams.video:
+        codec = container.streams.video[0].codec_context if container.streams.video else None
+        if codec is None:
+            lacks = "a codec that FFmpeg does not know" if container.streams.video else "no video stream"
             container.close()
-            raise DataError(f"{shown(self.path)}: has no video stream")
+            raise DataError(f"{shown(self.path)}: has {lacks}")
         # Videos are processed in parallel; threads inside each would only compete.
-        container.streams.video[0].codec_context.thread_count = 1
+        codec.thread_count = 1
         return container
+
+    def _upright(self, frame: av.VideoFrame) -> np.ndarray | None:
+        """``(H, W, 3)`` uint8 RGB with the container's display rotation applied; None if it is damaged."""
+        if frame.width * frame.height > self._megapixels * 1e6:
+            raise DataError(f"{shown(self.path)}: {_too_large(frame.width, frame.height, self._megapixels)}")
+        try:
+            return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90)))
+        except (av.FFmpegError, ValueError):
+            self._damaged += 1
+            return None
 
 
 def _announced(container: av.container.InputContainer) -> int:
@@ -148,9 +163,8 @@ def _facts(container: av.container.InputContainer) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if value}
 
 
-def _upright(frame: av.VideoFrame) -> np.ndarray:
-    """``(H, W, 3)`` uint8 RGB with the container's display rotation applied."""
-    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90)))
+def _too_large(width: int, height: int, megapixels: float) -> str:
+    return f"has {width} x {height} pixels, more than picture_limit ({megapixels:g} megapixels)"
 
 
 class Picture:
@@ -162,7 +176,7 @@ class Picture:
         self.path = path
         try:
             self._data = path.read_bytes()
-            with Image.open(io.BytesIO(self._data)) as image:
+            with self._pillow() as image:
                 width, height = image.size
                 self.facts = {"width": width, "height": height, "codec": str(image.format).lower()}
         except UnidentifiedImageError as error:
@@ -171,12 +185,12 @@ class Picture:
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise self._error(f"cannot be opened as a picture ({getattr(error, 'strerror', None) or error})") from error
         if width * height > megapixels * 1e6:
-            raise self._error(f"has {width} x {height} pixels, more than picture_limit ({megapixels:g} megapixels)")
+            raise self._error(_too_large(width, height, megapixels))
 
-    def read(self, indices: list[int]) -> Iterator[tuple[int, np.ndarray]]:
+    def read(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
         """See :class:`Media`."""
         try:
-            with Image.open(io.BytesIO(self._data)) as image:
+            with self._pillow() as image:
                 image.load()  # the judge of truncated files
                 through_pillow = image.mode == "CMYK" or image.format in ("GIF", "MPO")
                 pixels = ImageOps.exif_transpose(image).convert("RGB") if through_pillow else None
@@ -184,6 +198,13 @@ class Picture:
             raise self._error(f"damaged picture ({error})") from error
         if 0 in indices:
             yield 0, self._opencv() if pixels is None else np.array(pixels)
+
+    @contextlib.contextmanager
+    def _pillow(self) -> Iterator[Image.Image]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # mostly of metadata that nobody here reads
+            with Image.open(io.BytesIO(self._data)) as image:
+                yield image
 
     def _opencv(self) -> np.ndarray:
         """OpenCV reads what Pillow clips: 16-bit gray and color."""
@@ -208,7 +229,7 @@ class FrameFolder:
         if self.total == 0:
             raise DataError(f"{shown(path)}: holds no pictures")
 
-    def read(self, indices: list[int]) -> Iterator[tuple[int, np.ndarray]]:
+    def read(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
         """See :class:`Media`; damaged pictures are passed over and counted."""
         damaged = []
         for index in indices:

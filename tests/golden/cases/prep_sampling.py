@@ -14,7 +14,7 @@ from training.data.select import SAMPLING
 def sampling(golden: Golden) -> Iterator[Result]:
     """The distinct indices of 32 evenly spaced frames, for many lengths; the loader's first ones, by our switch."""
     for total, expected in golden["preprocess_indices"].items():
-        ours = frame_indices(int(total), 32, "even")
+        ours = list(frame_indices(int(total), 32, "even"))
         yield Result(f"preprocess_indices.{total}", ours == expected["distinct"], f"takes {ours}")
     for situation, expected in golden["loader_frame_mode"].items():
         available, count = (int(part.partition("=")[2]) for part in situation.split(","))
