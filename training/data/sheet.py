@@ -18,7 +18,7 @@ YELLOW, RED, WHITE, BLACK = (255, 220, 0), (220, 0, 0), (255, 255, 255), (0, 0, 
 
 
 def sheet(draws: list[list[Sample]], classes: list[str]) -> np.ndarray:
-    """A row per draw: each sample's picture (or frames) with landmarks and boxes, its second view, its mask if it is fake.
+    """A row per draw: each sample's picture (or frames) with landmarks and boxes, its second view, a fake's mask.
 
     Args:
         draws: what a recipe drew.

@@ -31,7 +31,7 @@ STAGES = (
 )
 REPEATS = (1, 2, 2, 3, 3, 4, 1)
 """Blocks per stage of B0, as STAGES say too."""
-B4_DEPTH = 1.8
+B3_DEPTH, B4_DEPTH = 1.4, 1.8
 PADS = {2: (0, 1, 0, 1), 6: (2, 2, 2, 2), 10: (0, 1, 0, 1), 22: (1, 2, 1, 2)}
 """Left, right, top, bottom, of those of B4's blocks whose depthwise convolution is strided."""
 
@@ -148,6 +148,13 @@ SHARED = {"_se_reduce": "se.conv_reduce", "_se_expand": "se.conv_expand", "_dept
 FIRST = {"_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2", **SHARED}
 OTHER = {"_expand_conv": "conv_pw", "_bn0": "bn1", "_bn1": "bn2", "_project_conv": "conv_pwl", "_bn2": "bn3", **SHARED}
 OUTSIDE = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
+
+
+def released_depth(state: Mapping[str, Tensor], theirs: str) -> float:
+    """The depth of the EfficientNet called ``theirs`` in the reference, by its number of blocks."""
+    start = f"{theirs}_blocks."
+    blocks = {key.removeprefix(start).partition(".")[0] for key in state if key.startswith(start)}
+    return B3_DEPTH if len(blocks) == sum(math.ceil(B3_DEPTH * number) for number in REPEATS) else B4_DEPTH
 
 
 def timm_key(key: str, depth: float) -> str:
