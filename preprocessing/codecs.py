@@ -24,8 +24,8 @@ IN_LMDB: Codec = "qoi"
 
 # OpenCV takes a WebP quality above 100 as lossless.
 _WEBP = [cv2.IMWRITE_WEBP_QUALITY, 101]
-_LZ4 = struct.Struct("<4sHHI")
-"""Mark, height, width and checksum of what follows: RGB bytes, bit-shuffled, then LZ4."""
+_LZ4 = (struct.Struct("<4sI"), struct.Struct("<HH"))
+"""Mark and checksum of all that follows; height and width; behind them the RGB bytes, bit-shuffled, then LZ4."""
 _MARKS: dict[bytes, Codec] = {
     b"\x89PNG": "png",
     b"RIFF": "webp",
@@ -44,10 +44,10 @@ def encode(picture: np.ndarray, codec: Codec, quality: int = 95) -> bytes:
     if codec == "qoi":
         return bytes(_library("qoi", codec).encode(np.ascontiguousarray(picture)))
     if codec == "lz4":
-        library = _library("imagecodecs", codec)
+        library, (mark, size) = _library("imagecodecs", codec), _LZ4
         shuffled = library.bitshuffle_encode(picture.tobytes(), itemsize=1)
-        packed = bytes(library.lz4_encode(shuffled, header=True))
-        return _LZ4.pack(b"bsl4", *picture.shape[:2], zlib.crc32(packed)) + packed
+        body = size.pack(*picture.shape[:2]) + library.lz4_encode(shuffled, header=True)
+        return mark.pack(b"bsl4", zlib.crc32(body)) + body
     options = {"webp": _WEBP, "jpeg": [cv2.IMWRITE_JPEG_QUALITY, quality]}.get(codec, [])
     return cv2.imencode(f".{codec}", picture if picture.ndim == 2 else picture[..., ::-1], options)[1].tobytes()
 
@@ -89,15 +89,13 @@ def _qoi(data: bytes) -> np.ndarray | None:
 
 
 def _lz4(data: bytes) -> np.ndarray | None:
-    if len(data) < _LZ4.size:
+    library, (mark, size) = _library("imagecodecs", "lz4"), _LZ4
+    body = memoryview(data)[mark.size :]
+    if len(body) < size.size or zlib.crc32(body) != mark.unpack_from(data)[1]:
         return None
-    _, height, width, checksum = _LZ4.unpack_from(data)
-    packed = memoryview(data)[_LZ4.size :]
-    if zlib.crc32(packed) != checksum:
-        return None
-    library = _library("imagecodecs", "lz4")
-    pixels = library.bitshuffle_decode(library.lz4_decode(packed, header=True), itemsize=1)
-    return np.frombuffer(bytearray(pixels), np.uint8).reshape(height, width, 3)
+    picture = np.empty((*size.unpack_from(body), 3), np.uint8)
+    library.bitshuffle_decode(library.lz4_decode(body[size.size :], header=True), itemsize=1, out=picture.reshape(-1))
+    return picture
 
 
 def _library(name: str, codec: str) -> ModuleType:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,7 +131,7 @@ class LmdbSink:
         video = parcel.note.video.video
         sidecar_path(self.root, video).unlink(missing_ok=True)
         with writing(self.root) as environment:
-            store(environment, parcel.files.items(), instead_of=video)
+            put_all(environment, parcel.files.items(), instead_of=video)
         write(self.root, parcel.note)
 
     def complete(self, note: Sidecar) -> bool:
@@ -153,13 +154,14 @@ def writing(root: Path, sync: bool = True) -> Iterator[lmdb.Environment]:
         root.mkdir(parents=True, exist_ok=True)
         with lmdb.open(str(root), map_size=1 << 26, lock=False, sync=sync) as environment:
             yield environment
-    except lmdb.DiskError as error:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(root)) from error
     except lmdb.Error as error:
+        # A write that only part of fits LMDB calls an input/output error.
+        if isinstance(error, lmdb.DiskError) or shutil.disk_usage(root).free < 1 << 20:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(root)) from error
         raise DataError(f"{shown(root)}: cannot be written as an LMDB ({error})") from error
 
 
-def store(environment: lmdb.Environment, files: Iterable[tuple[str, bytes]], instead_of: str | None = None) -> int:
+def put_all(environment: lmdb.Environment, files: Iterable[tuple[str, bytes]], instead_of: str | None = None) -> int:
     """Put ``files`` (path, content) into the LMDB in one transaction, in place of all that it holds of the video
     ``instead_of``; the map grows as needed. Returns how many they are."""
     values = [(lmdb_key(path), data) for path, data in files]

@@ -19,6 +19,8 @@ from training.core.paths import shown
 
 CUT = ".cut"
 """Empty file in a face folder; its time is that of the last run that cut faces."""
+FACTS = "facts.json"
+"""Beside an LMDB that was made from a face folder: how."""
 
 
 class Bytes(Protocol):

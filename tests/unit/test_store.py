@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import io
+import json
+import multiprocessing
 import os
 import pickle
 import shutil
 
+import lmdb
 import numpy as np
 import pytest
 
+from preprocessing.codecs import codec_of, encode
 from preprocessing.manifest import Record
+from preprocessing.sinks import put_all, writing
 from preprocessing.store import Folder, FrameStore, Lmdb, lmdb_root, open_store, rgb_root
 from preprocessing.to_lmdb import pack
 from tests.unit.media import face, write_picture
@@ -103,6 +108,29 @@ def test_a_store_travels_to_other_processes(datasets):
     assert os.waitpid(child, 0)[1] == 0
 
 
+def _pixels(task):
+    store, path = task
+    return store.image(record(image=path)).tobytes()
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_many_workers_read_one_lmdb_however_they_were_started(datasets, start):
+    store = open_store(datasets, "set", "lmdb")
+    store.image(record())  # open here before the workers start, as a data set that was looked at before training
+    with multiprocessing.get_context(start).Pool(2) as pool:
+        read = pool.map(_pixels, [(store, record().image), (store, LONG)] * 20, chunksize=1)
+    assert read == [face().tobytes(), face()[::-1].tobytes()] * 20
+    assert np.array_equal(store.image(record()), face())
+
+
+def test_a_map_larger_than_memory_is_read(datasets):
+    with lmdb.open(str(lmdb_root(datasets, "set")), map_size=1 << 42) as environment:
+        put_all(environment, [("frames/b.png", encode(face(), "qoi"))])
+    store = open_store(datasets, "set", "lmdb")
+    assert np.array_equal(store.image(record(image="frames/b.png")), face())
+    assert store.content.holds(["frames/b.png", LONG]) and not store.content.holds(["frames/b.png", "frames/c.png"])
+
+
 def test_an_lmdb_made_anew_is_read_anew(datasets):
     open_store(datasets, "set", "lmdb").image(record())
     root = rgb_root(datasets, "set")
@@ -135,6 +163,34 @@ def test_a_damaged_page_is_named_with_its_key(datasets):
 def test_faces_that_are_not_there_name_both_places(tmp_path):
     with pytest.raises(ManifestError, match=r"no faces of 'set': expected .*lmdb/set_lmdb or .*rgb/set; make them"):
         open_store(tmp_path, "set")
+
+
+@pytest.mark.parametrize("codec", ["png", "webp", "qoi", "lz4", "jpeg"])
+def test_a_codec_changes_faces_only_and_is_on_record(datasets, codec):
+    root, target = rgb_root(datasets, "set"), lmdb_root(datasets, "set")
+    files = [record().image, record().mask, record().landmarks]
+    facts = pack(files, root, target, codec, 90)
+    assert facts == json.loads((target / "facts.json").read_text())
+    assert facts["lossy"] == (codec == "jpeg") and facts.get("quality") == (90 if codec == "jpeg" else None)
+    assert facts["made_from"] == {"png": 1}
+    store = open_store(datasets, "set", "lmdb")
+    assert codec_of(store.content.get(record().image)) == codec
+    assert all(store.content.get(path) == (root / path).read_bytes() for path in files[1:])
+    assert np.array_equal(store.image(record()), face()) or codec == "jpeg"
+
+
+def test_what_was_lossy_stays_on_record(datasets):
+    root, target = rgb_root(datasets, "set"), lmdb_root(datasets, "set")
+    (root / record().image).write_bytes(encode(face(), "jpeg"))
+    assert pack([record().image], root, target) == {"codec": "qoi", "lossy": True, "made_from": {"jpeg": 1}}
+
+
+@pytest.mark.parametrize("codec", ["png", "webp", "qoi", "lz4", "jpeg"])
+def test_a_corrupt_record_names_its_key(datasets, codec):
+    with writing(lmdb_root(datasets, "set")) as environment:
+        put_all(environment, [(record().image, encode(face(), codec)[:400])])
+    with pytest.raises(DataError, match=r"set/a/00000: .*set_lmdb/frames/a/00000\.png is no readable picture"):
+        open_store(datasets, "set", "lmdb").image(record())
 
 
 def test_packing_grows_the_map_and_leaves_no_half_done_lmdb(tmp_path):
