@@ -6,7 +6,7 @@ which the test recipe draws from and the engine scores like any test set.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,11 @@ from preprocessing.faces.video import PICTURE_SUFFIXES, VIDEO_SUFFIXES, frame_in
 from preprocessing.manifest import REAL, Record
 from training.assembly import batches_of, prepare_of
 from training.core.config import At, Spec
-from training.core.errors import ConfigError, DataError
+from training.core.errors import ConfigError, DataError, ManifestError
 from training.core.paths import WEIGHTS, shown
+from training.core.registry import RECIPES
+from training.core.schema import DataConfig
+from training.data.runs import Shape, indices
 from training.engine.inference import score
 from training.engine.prepare import pick_precision
 from training.loading import Trained
@@ -112,8 +115,8 @@ def judge(path: Path, trained: Trained, cutter: Cutter, frames: int, device: tor
     verdict = FileVerdict(path)
     try:
         media = open_media(path)
-        indices = frame_indices(media.total, frames, "even" if frames else "all")
-        tracks, empty = find_tracks(media.read(indices), cutter.detect, cutter.predict, cutter.size, cutter.scale)
+        wanted = _indices(media.total, frames, trained.cfg.data)
+        tracks, empty = find_tracks(media.read(wanted), cutter.detect, cutter.predict, cutter.size, cutter.scale)
     except DataError as error:
         verdict.note, verdict.failed = str(error).removeprefix(f"{shown(path)}: "), True
         return verdict
@@ -125,11 +128,19 @@ def judge(path: Path, trained: Trained, cutter: Cutter, frames: int, device: tor
         return verdict
     try:
         verdict.faces = _score(tracks, trained, device)
-    except DataError as error:
+    except (DataError, ManifestError) as error:
         verdict.note = str(error)
         return verdict
     verdict.fake_prob = max(face.fake_prob for face in verdict.faces)
     return verdict
+
+
+def _indices(total: int, frames: int, data: DataConfig) -> Sequence[int]:
+    """Which frames to look at: ``frames`` (0: all) spread over the file; in runs for a method that sees clips."""
+    if RECIPES.get(data.recipe.name).neighbors and not data.allow_sparse:
+        given = data.recipe.params
+        return indices(total, frames, Shape(**{key: given[key] for key in ("length", "stride") if key in given}))
+    return frame_indices(total, frames, "even" if frames else "all")
 
 
 @dataclass
@@ -153,7 +164,7 @@ def _score(tracks: list[Track], trained: Trained, device: torch.device) -> list[
     rows = list(_rows(tracks))
     memory = _Memory({r.key: cut.crop for r, cut in rows}, {r.key: cut.landmarks for r, cut in rows})
     records = [record for record, _ in rows]
-    cfg = replace(trained.cfg, data=replace(trained.cfg.data, workers=0))
+    cfg = replace(trained.cfg, data=replace(trained.cfg.data, workers=0, frames_test=0))
     batches = batches_of(cfg, records, trained.card.classes, [], device, train=False, faces=memory)
     found = score(
         trained.detector,

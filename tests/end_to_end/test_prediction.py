@@ -63,6 +63,20 @@ def test_the_verdict_is_what_testing_says_of_the_same_video(home: Path, tmp_path
         assert (tmp_path / kind / "0001_2.png").is_file()
 
 
+def test_clips_of_a_file_are_those_of_testing_and_a_picture_has_none(home: Path, tmp_path: Path) -> None:
+    video = ["--detector_path", "i3d", *XCEPTION[2:], "--set", "data.recipe.length=2", "--set", "max_steps=1"]
+    sets = ["--train_dataset", "own", "--test_dataset", "own", *data(home)]
+    train.main([*video, *sets, "--output", str(tmp_path / "run")])
+    scores = Scores.load(tmp_path / "run/scores/own.csv")
+    expected = scores.select(scores.video == "test/real/2")
+    picture = write_picture(tmp_path / "one.png", face())
+    found = judged(tmp_path, tmp_path / "out", home / "raw/test/real/2.mp4", picture)
+    [only] = found["2.mp4"]["faces"]
+    assert [clip["frame"] for clip in only["frames"]] == expected.frame.tolist() == [0, 3]
+    np.testing.assert_allclose([clip["fake_prob"] for clip in only["frames"]], expected.fake_prob, rtol=0, atol=1e-6)
+    assert found["one.png"]["fake_prob"] is None and "no video has 2 frames in a row" in found["one.png"]["note"]
+
+
 def test_several_faces_are_followed_separately_and_the_most_suspicious_one_decides(home: Path, tmp_path: Path) -> None:
     left, right = face(), cv2.GaussianBlur(face()[:, ::-1], (0, 0), 1)
     frames = [np.hstack([np.roll(left, i, 1), np.roll(right, -i, 1)]) for i in range(4)]

@@ -10,10 +10,12 @@ import torch
 
 from training.core.config import Spec
 from training.core.errors import ContractError
-from training.core.types import Batch, Identity, Losses
+from training.core.schema import OptimConfig
+from training.core.types import Batch, Identity
 from training.detectors.altfreezing import AltFreezing
 from training.detectors.sta import Sta
 from training.detectors.tall import Tall
+from training.engine.update import Update
 from training.networks.ftcn import Ftcn
 from training.networks.i3d import I3D, spatial_weights, temporal_weights
 from training.networks.stil import Stil, TemporalInconsistency, TimeShift
@@ -51,17 +53,12 @@ def test_altfreezing_really_alternates():
     with torch.no_grad():
         for weight in detector.parameters():
             weight.add_(0.01)  # the last norm of each block starts at zero and would hold back all gradients
-    optimizer = torch.optim.SGD(detector.parameters(), 1e-3, momentum=0.9, weight_decay=0.1)
+    # Momentum and weight decay would move weights that are only left out of the gradient.
+    rule = Spec(name="sgd", params={"lr": 1e-3, "momentum": 0.9, "weight_decay": 0.1})
+    update = Update(detector, OptimConfig(rule=rule), "altfreezing")
     batch, moved = batch_of(clips(2, 8)), []
-
-    def update(loss_fn) -> Losses:
-        optimizer.zero_grad()
-        losses = loss_fn()
-        losses.total.backward()
-        optimizer.step()
-        return losses
-
-    for _ in range(6):
+    for step in range(6):
+        update.begin(step, steps=6, epoch=6, rows=2)
         before = [[w.clone() for w in group(detector)] for group in (spatial_weights, temporal_weights)]
         detector.training_step(batch, update)
         after = [group(detector) for group in (spatial_weights, temporal_weights)]

@@ -46,13 +46,22 @@ def runs(video: Run) -> Iterator[Run]:
 class Shape:
     """What a clip is: ``length`` frames, each ``stride`` source frames after the one before."""
 
-    length: int
+    length: int = 8
     stride: int = 1
 
     @property
     def span(self) -> int:
         """Neighboring frames that a clip reaches over."""
         return (self.length - 1) * self.stride + 1
+
+
+def indices(total: int, frames: int, shape: Shape) -> Sequence[int]:
+    """Which of a video's ``total`` frames to read so that clips of ``frames`` frames (0: all) spread over it."""
+    places = total - shape.span + 1
+    if places < 1 or frames <= 0:
+        return range(total)
+    count = max(1, min(frames // shape.length, total // shape.span))
+    return sorted({start + i for start in evenly(range(places), count) for i in range(shape.span)})
 
 
 @dataclass(frozen=True)

@@ -48,8 +48,8 @@ class Clips(Recipe):
     def __init__(
         self,
         corpus: Corpus,
-        length: int = 8,
-        stride: int = 1,
+        length: int = Shape.length,
+        stride: int = Shape.stride,
         fakes: list[Literal["dropped", "repeated", "blended", "drifted"]] | None = None,
     ) -> None:
         super().__init__(corpus)
