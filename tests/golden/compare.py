@@ -10,6 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+PICTURES = "needs pictures that do not come with the figures"
+"""Detail of figures that nobody without the reference's data can compare."""
+
 
 @dataclass(frozen=True)
 class Result:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import torch
 
+from tests.golden.compare import PICTURES
 from tests.golden.networks import NOT_RETURNED, method_of
 from training.assembly import build
 from training.core.config import Layers
@@ -42,10 +43,10 @@ def write_status(files: Iterable[Path], reports: Iterable[Report], status: Path 
 
 
 def owner_of(path: Path) -> str | None:
-    """The detector that a golden file is about; of parts of one, ``<detector>_<part>``."""
+    """The detector that a golden file is about; of parts of one, ``<detector>_<part>`` or ``<detector>/<part>``."""
     golden = json.loads(path.read_text(encoding="utf-8"))
     name = method_of(golden) if "name" in golden else path.stem
-    fits = [d for d in DETECTORS.names() if name == d or name.startswith(f"{d}_")]
+    fits = [d for d in DETECTORS.names() if d in (name, path.parent.name) or name.startswith(f"{d}_")]
     return max(fits, key=len, default=None)
 
 
@@ -54,7 +55,7 @@ def summary(reports: list[Report]) -> str:
     failed = sum(len(r.failed) for r in reports)
     results = [r for report in reports for r in report.results or []]
     differ = sum(r.ok is False for r in results) - failed
-    unexplained = failed + sum(r.ok is None and r.detail != NOT_RETURNED for r in results)
+    unexplained = failed + sum(r.ok is None and r.detail not in (NOT_RETURNED, PICTURES) for r in results)
     if unexplained:
         return f"open: {unexplained} figure{'s' * (unexplained > 1)}"
     if differ:
