@@ -1,8 +1,9 @@
-"""CADDM: its three networks, and its priors, codes, matching and loss."""
+"""CADDM's three networks, and its priors, codes, matching and loss."""
 
 from __future__ import annotations
 
 import hashlib
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,7 @@ from training.core.config import Layers
 from training.core.paths import CONFIG
 from training.core.schema import Config
 from training.detectors.base import Detector
+from training.detectors.caddm import Caddm
 from training.losses.multibox import match, multibox
 from training.networks.anchors import decode, encode, overlaps, prior_boxes
 from training.networks.weights import load_strict
@@ -28,6 +30,8 @@ BACKBONES = {
     "efficientnet-b3": {"name": "efficientnet_b3"},
     "efficientnet-b4": {"name": "efficientnet_b4", "padding": "same"},
 }
+
+OF_REAL = inspect.signature(Caddm).parameters["negatives_of_real"].default
 
 
 @case("caddm/model_resnet34")
@@ -101,8 +105,7 @@ def boxes(golden: Golden) -> Iterator[Result]:
         yield from _matching(f"match.cases.{name}", figures, priors)
     yield from _codes(golden, priors, truths)
     for name, figures in golden["multibox_loss"].items():
-        yield from _loss(name, figures, priors, salt)
-    yield Result("center_size", None, "a function of the reference that cannot run and that nothing calls")
+        yield from check_loss(name, figures, priors, salt)
 
 
 def _truths(salt: str) -> Tensor:
@@ -155,8 +158,8 @@ def _codes(golden: Golden, priors: Tensor, truths: Tensor) -> Iterator[Result]:
     yield Result("nms.keep", kept.tolist() == golden["nms"]["keep"], f"{len(kept)} boxes")
 
 
-def _loss(name: str, golden: Golden, priors: Tensor, salt: str) -> Iterator[Result]:
-    """With the reference's number of priors of real pictures, which is none."""
+def check_loss(name: str, golden: Golden, priors: Tensor, salt: str, of_real: int = OF_REAL) -> Iterator[Result]:
+    """With priors of real pictures, of which the reference takes none; with none, all is reproduced (test_caddm.py)."""
     g = rng(f"multibox/{name}", salt)
     location, confidence = (
         torch.from_numpy((g.standard_normal((golden["B"], 168, n)) * golden["scale"]).astype(np.float32))
@@ -165,7 +168,7 @@ def _loss(name: str, golden: Golden, priors: Tensor, salt: str) -> Iterator[Resu
     listed = [torch.tensor(found or []).reshape(-1, 4) for found in golden["boxes"]]
     padded = torch.nn.utils.rnn.pad_sequence(listed, batch_first=True, padding_value=float("nan"))
     location.requires_grad_(), confidence.requires_grad_()
-    losses = multibox(location, confidence, padded, priors)
+    losses = multibox(location, confidence, padded, priors, of_real=of_real)
     sum(losses).backward()
     _, positive = match(padded, priors)
     ours = {
