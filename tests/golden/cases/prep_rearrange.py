@@ -61,9 +61,8 @@ def _probe(probe: str, manifests: dict[str, Any]) -> Result:
         return Result(entry, records_of(ours) == seen(tree) and len(empty) == 1, f"{empty}")
     if probe.startswith("FaceForensics++"):
         return Result(entry, *_faceforensics(probe))
-    if probe == "Celeb-DF-v2 with trailing blank line in the list":
-        return Result(entry, *_celeb())
-    return Result(entry, None, "a list that the data set's layout reads: tests/unit/test_layouts.py")
+    with tempfile.TemporaryDirectory() as folder:
+        return Result(entry, *PROBES[probe](Path(folder)))
 
 
 def _faceforensics(probe: str) -> tuple[bool, str]:
@@ -89,15 +88,50 @@ def _faceforensics(probe: str) -> tuple[bool, str]:
         return len(scan.videos) == 6 and "split json" not in probe, f"{len(scan.videos)} videos, {scan.remarks}"
 
 
-def _celeb() -> tuple[bool, str]:
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        touch(root / "Celeb-real", "id0_0000.mp4", "id1_0000.mp4")
-        touch(root / "Celeb-synthesis", "id0_id1_0000.mp4")
-        (root / "List_of_testing_videos.txt").write_text("1 Celeb-real/id0_0000.mp4\n\n")
-        scan = layout_for("Celeb-DF-v2").scan(root, "Celeb-DF-v2", "c23")
-        tested = [source.facts.video for source in scan.videos if source.facts.split == "test"]
-        return tested == ["Celeb-real/id0_0000"] and len(scan.videos) == 3, f"{tested}"
+def _celeb(root: Path) -> tuple[bool, str]:
+    touch(root / "Celeb-real", "id0_0000.mp4", "id1_0000.mp4")
+    touch(root / "Celeb-synthesis", "id0_id1_0000.mp4")
+    (root / "List_of_testing_videos.txt").write_text("1 Celeb-real/id0_0000.mp4\n\n")
+    scan = layout_for("Celeb-DF-v2").scan(root, "Celeb-DF-v2", "c23")
+    tested = [source.facts.video for source in scan.videos if source.facts.split == "test"]
+    return tested == ["Celeb-real/id0_0000"] and len(scan.videos) == 3, f"{tested}"
+
+
+def _deeper(root: Path) -> tuple[bool, str]:
+    touch(root / "manipulated_videos/end_to_end", "000_W121.mp4", "001_W122.mp4")
+    touch(root / "lists/splits")
+    for split, listed in (("train", "000_W121.mp4\n"), ("val", ""), ("test", "")):
+        (root / "lists/splits" / f"{split}.txt").write_text(listed)
+    scan = layout_for("DeeperForensics-1.0").scan(root, "DeeperForensics-1.0", "c23")
+    named = any("001_W122" in remark for remark in scan.remarks)
+    return len(scan.videos) == 1 and named, f"{len(scan.videos)} videos, {scan.remarks}"
+
+
+def _preview(root: Path) -> tuple[bool, str]:
+    touch(root / "original_videos", "1000_A_001.mp4")
+    (root / "dataset.json").write_text('{"original_videos/1000_A_001.mp4": {"label": "unsure", "set": "train"}}')
+    try:
+        layout_for("DFDCP").scan(root, "DFDCP", "c23")
+    except ConfigError as error:
+        return "original_videos/1000_A_001" in str(error) and "'unsure'" in str(error), str(error)
+    return False, "not refused"
+
+
+def _challenge(root: Path) -> tuple[bool, str]:
+    touch(root / "train/dfdc_train_part_0", "a.mp4")
+    metadata = '{"a.mp4": {"label": "REAL", "split": "train", "original": null}}'
+    (root / "train/dfdc_train_part_0/metadata.json").write_text(metadata)
+    scan = layout_for("DFDC").scan(root, "DFDC", "c23")
+    return [source.facts.split for source in scan.videos] == ["train"], f"{len(scan.videos)} videos"
+
+
+PROBES = {
+    "Celeb-DF-v2 with trailing blank line in the list": _celeb,
+    "DeeperForensics video not in any split": _deeper,
+    "DFDCP unknown label": _preview,
+    "DFDC train without test": _challenge,
+}
+"""What rearrange.py failed on or passed over, as our layout of that data set reads it."""
 
 
 def touch(folder: Path, *files: str) -> None:
