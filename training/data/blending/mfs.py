@@ -70,9 +70,9 @@ def face_mask(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def face_box(points: np.ndarray, size: tuple[int, int]) -> Box:
     """The box around the landmarks, enlarged by :data:`MARGIN`, within a picture of ``size`` (height, width)."""
-    x, y, width, height = cv2.boundingRect(points.astype(np.int32))
-    left, top = x - int(width * MARGIN / 2), y - int(height * MARGIN / 2)
-    right, bottom = left + int(width * (1 + MARGIN)), top + int(height * (1 + MARGIN))
+    low, high = points.min(0).astype(int), points.max(0).astype(int)
+    left, top = low - (MARGIN / 2 * (high - low)).astype(int)
+    right, bottom = (left, top) + ((1 + MARGIN) * (high - low)).astype(int)
     return max(left, 0), max(top, 0), min(right, size[1]), min(bottom, size[0])
 
 
