@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from preprocessing.manifest import REAL
 from training.assembly import Asked, build, find_yaml
 from training.core.config import Layers, read_yaml, to_tree
 from training.core.errors import ConfigError, WeightsError
@@ -13,10 +14,14 @@ from training.core.paths import CONFIG, shown
 from training.core.schema import Config
 from training.detectors.base import Detector
 from training.engine.checkpoint import Card, read_card
+from training.networks import zoo
 from training.networks.weights import load_strict, read_state
 
 DATA_KEYS = ("train", "recipe", "resolution", "mean", "std", "compression", "sampling", "allow_sparse")
 """What of a checkpoint's ``data`` block still holds when testing: how the method sees faces."""
+
+PUBLISHED = [REAL, "Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures"]
+"""What published checkpoints tell apart: all were trained on FaceForensics++."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,10 @@ def load_trained(weights: Path, detector_path: str | None, asked: Asked) -> Trai
     if card is None:
         return _published(weights, detector_path, asked, layers)
     _check_agrees(card, detector_path, weights)
-    cfg = asked.over(layers.add_tree(_kept(card.config), shown(weights)))
+    kept = _kept(card.config)
+    # The checkpoint holds all weights.
+    layers.add_tree(kept, shown(weights)).add_tree(zoo.overlay(kept, weights="random"), shown(weights))
+    cfg = asked.over(layers)
     detector = build(cfg, card.classes, card.persons)
     load_strict(detector, read_state(weights), shown(weights))
     return Trained(detector, cfg, card)
@@ -50,20 +58,19 @@ def _published(weights: Path, detector_path: str | None, asked: Asked, layers: L
     if detector_path is None:
         raise ConfigError(f"{shown(weights)} does not say which method it belongs to; give --detector_path")
     layers.add_file(find_yaml(detector_path, "detector"))
-    if "backbone" in layers.tree:
-        layers.add_tree({"backbone": {"weights": "random"}}, shown(weights))  # the checkpoint holds all weights
+    layers.add_tree(zoo.overlay(layers.tree, weights="random"), shown(weights))
     cfg = asked.over(layers)
-    detector = build(cfg, ["real", "fake"], [])
+    detector = build(cfg, PUBLISHED, [])
     load_strict(detector, type(detector).from_released(read_state(weights)), shown(weights))
     notes = [f"published weights from {weights.name}: what they were trained on is not recorded"]
-    return Trained(detector, cfg, Card(config=to_tree(cfg), classes=["real", "fake"], notes=notes))
+    return Trained(detector, cfg, Card(config=to_tree(cfg), classes=PUBLISHED, notes=notes))
 
 
 def _kept(tree: dict[str, Any]) -> dict[str, Any]:
     kept = {k: tree[k] for k in ("detector", "evaluate", "seed", "precision")}
     kept["data"] = {k: tree["data"][k] for k in DATA_KEYS}
     if tree.get("backbone"):
-        kept["backbone"] = {**tree["backbone"], "weights": "random"}  # the checkpoint holds all weights
+        kept["backbone"] = tree["backbone"]
     return kept
 
 

@@ -22,20 +22,21 @@ from training.data.select import person_names, select
 from training.detectors.base import Detector, Family, Progress
 from training.engine.update import Update
 from training.listing import constants
+from training.networks import zoo
 
 CPU = torch.device("cpu")
 FRAMEWORK = {"backbone", "num_methods", "num_known", "real_class", "num_persons", "resolution"}
 
 
 def config_of(name: str, toy: Path, *overrides: str) -> Config:
-    """The method as published, but with a tiny network from random weights and tiny batches."""
+    """The method as published, but with tiny networks from random weights and tiny batches."""
     layers = Layers().add_file(CONFIG / "train_config.yaml").add_file(CONFIG / "detector" / f"{name}.yaml")
-    tiny = ["backbone.size=tiny", "backbone.weights=random"] if "backbone" in layers.tree else []
+    layers.add_tree(zoo.overlay(layers.tree, size="tiny", weights="random"), "tests/contract")
     clips = DETECTORS.get(name).recipe == "clips"
     data = [f"data.root={toy / 'datasets'}", f"data.manifests={toy / 'manifests'}"]
     data += ["data.train=[Long]" if clips else "data.train=[Toy]"]
     data += ["data.recipe.known=[real,Deepfakes]"] if DETECTORS.get(name).recipe == "open_world" else []
-    return Asked(overrides=[*tiny, *data, "data.workers=0", "data.batch_size=4", *overrides]).over(layers)
+    return Asked(overrides=[*data, "data.workers=0", "data.batch_size=4", *overrides]).over(layers)
 
 
 def parts_of(name: str, toy: Path, *overrides: str) -> tuple[Config, Detector, Batch]:

@@ -21,6 +21,7 @@ from training.core.paths import CONFIG
 from training.core.schema import Config
 from training.core.types import Batch, Identity
 from training.detectors.base import Detector
+from training.networks import zoo
 from training.networks.weights import load_strict
 
 BUILDS: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("builds.yaml").read_text(encoding="utf-8"))
@@ -80,8 +81,7 @@ def build(golden: Golden) -> Detector:
     settings = BUILDS.get(golden["name"], {})
     layers = Layers().add_file(CONFIG / "detector" / f"{method_of(golden)}.yaml")
     layers.add_tree(settings.get("set", {}), "tests/golden/builds.yaml")
-    if "backbone" in layers.tree:
-        layers.add_tree({"backbone": {"weights": "random"}}, "tests/golden/networks.py")
+    layers.add_tree(zoo.overlay(layers.tree, weights="random"), "tests/golden/networks.py")
     config = layers.read(Config)
     config.data.resolution = golden["input_shape"][-1]
     return assembly.build(config, ["class"] * settings.get("methods", 5), ["person"] * settings.get("persons", 1000))

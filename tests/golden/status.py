@@ -17,6 +17,7 @@ from training.core.paths import CONFIG, atomic
 from training.core.registry import DETECTORS
 from training.core.schema import Config
 from training.listing import STATUS
+from training.networks import zoo
 
 if TYPE_CHECKING:
     from tests.golden.check import Report
@@ -66,8 +67,7 @@ def summary(reports: list[Report]) -> str:
 def count_parameters(name: str) -> int:
     """How many parameters the YAML of a detector makes, learned or not, with FF++'s five classes and 1000 people."""
     layers = Layers().add_file(CONFIG / "detector" / f"{name}.yaml")
-    if "backbone" in layers.tree:
-        layers.add_tree({"backbone": {"weights": "random"}}, "tests/golden/status.py")
+    layers.add_tree(zoo.overlay(layers.tree, weights="random"), "tests/golden/status.py")
     with torch.device("meta"):  # shapes alone
         detector = build(layers.read(Config), ["class"] * 5, ["person"] * 1000)
     return sum(p.numel() for p in detector.parameters())

@@ -16,7 +16,7 @@ SLOW: set[str] = {
     *("altfreezing", "clip", "effort", "ftcn", "gend", "i3d", "sta", "stil", "tall", "timesformer", "videomae"),
     *("xclip", "xclip_clip8", "xclip_p16"),
     *("model_efficientnet-b3", "model_efficientnet-b4"),
-    *("capsule_net", "core", "facexray", "fwa", "iid", "lrl", "srm", "ucf", "uia_vit"),
+    *("capsule_net", "core", "facexray", "fwa", "iid", "lrl", "lsda", "srm", "ucf", "uia_vit"),
 }
 """Networks that take more than about four seconds on two cores."""
 

@@ -1,8 +1,9 @@
-"""EfficientNet (Tan & Le, ICML 2019) in parts, padded in one of two ways.
+"""EfficientNet (Tan & Le, ICML 2019) in parts, padded in one of three ways.
 
 Names and computation are timm's ``tf_efficientnet_b3`` and ``tf_efficientnet_b4``. Most of the field's published B4
 detectors differ from the latter in two things that move logits by more than a tenth, here ``padding: fixed``: the first
-convolution has no padding, and the strided ones have the padding that fits a 380-pixel picture at any size.
+convolution has no padding, and the strided ones have the padding that fits a 380-pixel picture at any size. Some have
+that in the first convolution, too: ``padding: static``.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ STAGES = (
 REPEATS = (1, 2, 2, 3, 3, 4, 1)
 """Blocks per stage of B0, as STAGES say too."""
 B3_DEPTH, B4_DEPTH = 1.4, 1.8
+STEM_PADS = (0, 1, 0, 1)
 PADS = {2: (0, 1, 0, 1), 6: (2, 2, 2, 2), 10: (0, 1, 0, 1), 22: (1, 2, 1, 2)}
 """Left, right, top, bottom, of those of B4's blocks whose depthwise convolution is strided."""
 
@@ -43,8 +45,8 @@ class EfficientNet(efficientnet.EfficientNet):
     Args:
         width: factor on the channels of B0.
         depth: factor on the blocks per stage of B0.
-        padding: ``same``: strided convolutions halve a map, rounded up, as TensorFlow's do; ``fixed``: see the module,
-            for B4's depth alone.
+        padding: ``same``: strided convolutions halve a map, rounded up, as TensorFlow's do; ``fixed``, ``static``: see
+            the module, for B4's depth alone.
         drop_path: chance to skip the last block while training; earlier ones less.
     """
 
@@ -52,11 +54,13 @@ class EfficientNet(efficientnet.EfficientNet):
         self,
         width: float = 1.4,
         depth: float = B4_DEPTH,
-        padding: Literal["same", "fixed"] = "fixed",
+        padding: Literal["same", "fixed", "static"] = "fixed",
         drop_path: float = 0.2,
     ) -> None:
-        if padding == "fixed" and depth != B4_DEPTH:
-            raise ConfigError(f"'backbone.padding' is 'fixed', which is known for depth {B4_DEPTH} only; set 'same'")
+        if padding != "same" and depth != B4_DEPTH:
+            raise ConfigError(
+                f"'backbone.padding' is '{padding}', which is known for depth {B4_DEPTH} only; set 'same'"
+            )
         widen = partial(efficientnet.round_channels, multiplier=width)
         super().__init__(
             efficientnet.decode_arch_def([[stage] for stage in STAGES], depth),
@@ -69,8 +73,8 @@ class EfficientNet(efficientnet.EfficientNet):
             pad_type="same" if padding == "same" else "",
         )
         self.dim, self.depth, self.padding = self.num_features, depth, padding
-        if padding == "fixed":
-            self.conv_stem.padding = (0, 0)
+        if padding != "same":
+            self.conv_stem = Padded(self.conv_stem, STEM_PADS if padding == "static" else (0, 0, 0, 0))
             for index, pads in PADS.items():
                 block = self.flat[index]
                 block.conv_dw = Padded(block.conv_dw, pads)

@@ -8,7 +8,7 @@ A backbone is a module with ``dim`` whose ``forward(image)`` gives features ``(N
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -107,6 +107,7 @@ BACKBONES: dict[str, Entry] = {
     "efficientnet_b4": Entry(
         "efficientnet:EfficientNet", "efficientnet:imagenet_b4", tiny={"width": 0.1, "resolution": 128}
     ),
+    "arcface_r100": Entry("identity:ArcFaceMaps", tiny={"layers": (1, 1, 1, 1), "width": 4}),
     "arcface_r50": Entry("identity:ArcFace", tiny={"layers": (1, 1, 1, 1), "width": 4, "dim": 16}),
     "vit_b16": Entry(
         "vision_transformer:Vit",
@@ -125,6 +126,14 @@ BACKBONES: dict[str, Entry] = {
         "convolutional:resnet34_imagenet",
         params={"architecture": "resnet34", "options": {}},
         tiny={"options": {"layers": (1, 1, 1, 1), "channels": (8, 8, 16, 16)}, "resolution": 64},
+    ),
+    "resnet50": Entry(
+        "convolutional:Convolutional",
+        "convolutional:resnet50_imagenet",
+        IMAGENET_MEAN,
+        IMAGENET_STD,
+        params={"architecture": "resnet50", "options": {}},
+        tiny={"options": {"layers": (1, 1, 1, 1), "channels": (4, 8, 8, 16), "stem_width": 8}, "resolution": 256},
     ),
 }
 
@@ -161,6 +170,18 @@ def find(name: str) -> Entry:
     if name not in BACKBONES:
         raise RegistryError(f"unknown backbone '{name}'; {did_you_mean(name, BACKBONES)}")
     return BACKBONES[name]
+
+
+def overlay(tree: Mapping[str, Any], **common: str) -> dict[str, Any]:
+    """What sets keys of :class:`Common` in every network that the configuration ``tree`` names.
+
+    These are its ``backbone``, and those among its detector's arguments that name one.
+    """
+    found = {"backbone": dict(common)} if tree.get("backbone") else {}
+    detector = tree.get("detector")
+    arguments = detector.items() if isinstance(detector, dict) else ()
+    own = {k: dict(common) for k, v in arguments if isinstance(v, dict) and v.get("name") in BACKBONES}
+    return {**found, "detector": own} if own else found
 
 
 def wanted_input(spec: Spec) -> Input:
