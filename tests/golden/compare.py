@@ -40,7 +40,8 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 def compare(entry: str, expected: Any, got: Any, relative: float = 1e-4) -> Result:
     """Is ``got`` within ``relative`` times the largest expected magnitude of ``expected``?
 
-    Of statistics, the mean, the deviation and the first values are compared, relative to mean plus deviation.
+    Of statistics, the mean, the deviation and the first values are compared, relative to mean plus deviation; or the
+    sum of magnitudes and the norm, relative to themselves, and the first values to the largest of them.
     """
     got = got.detach().to(torch.float64).cpu().numpy() if isinstance(got, Tensor) else np.asarray(got, dtype=float)
     shape = tuple(expected["shape"]) if is_statistics(expected) else np.shape(expected)
@@ -49,6 +50,8 @@ def compare(entry: str, expected: Any, got: Any, relative: float = 1e-4) -> Resu
     if not is_statistics(expected):
         scale = np.abs(expected).max(initial=0)
         return _verdict(entry, [(expected, got)], scale, relative)
+    if "l2" in expected:
+        return _sums(entry, expected, got, relative)
     # Some files hold the deviation of a population, others of a sample.
     deviation = min((got.std(ddof=d) for d in (0, 1) if got.size > d), key=lambda s: abs(s - expected["std"]))
     ours = {"mean": got.mean(), "std": deviation, "first8": got.ravel()[:8]}
@@ -56,6 +59,17 @@ def compare(entry: str, expected: Any, got: Any, relative: float = 1e-4) -> Resu
         expected = {**expected, "mean": expected["sum"] / got.size}
     scale = max(abs(expected["mean"]) + expected["std"], np.abs(expected.get("first8", 0.0)).max())
     return _verdict(entry, [(expected[k], v) for k, v in ours.items() if k in expected], scale, relative)
+
+
+def _sums(entry: str, expected: Mapping[str, Any], got: np.ndarray, relative: float) -> Result:
+    head = np.asarray(expected["head"])
+    pairs = {
+        "abs_sum": (expected["abs_sum"], np.abs(got).sum(), expected["abs_sum"]),
+        "l2": (expected["l2"], np.linalg.norm(got), expected["l2"]),
+        "head": (head, got.ravel()[: head.size], max(np.abs(head).max(initial=0), expected["l2"] / got.size**0.5)),
+    }
+    verdicts = [_verdict(entry, [(a, b)], scale, relative) for a, b, scale in pairs.values()]
+    return next((verdict for verdict in verdicts if not verdict.ok), verdicts[0])
 
 
 def _verdict(entry: str, pairs: list[tuple[Any, Any]], scale: float, relative: float) -> Result:

@@ -16,8 +16,8 @@ from training.networks.weights import Renames, rename
 LossFn = Callable[[], Losses]
 Update = Callable[..., Losses]
 """``update(loss_fn, group="main")``: one optimizer step on the loss that ``loss_fn()`` returns."""
-Family = Literal["naive", "spatial", "frequency", "foundation", "video"]
-"""DeepfakeBench's groups, and ``foundation``: what adapts a model pretrained on pictures and text."""
+Family = Literal["naive", "spatial", "frequency", "foundation", "video", "attribution"]
+"""DeepfakeBench's groups; ``foundation`` adapts a model pretrained on pictures and text, ``attribution`` names the maker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,9 @@ class Detector(nn.Module, ABC):
     tasks: ClassVar[tuple[Task, ...]] = (Task.DETECTION,)
     recipe: ClassVar[str | None] = None
     """The recipe this method cannot do without; None when any will do."""
+    takes_features: ClassVar[bool] = False
+    """Whether ``batch.image`` may hold ``backbone``'s features ``(N, dim)`` in place of pictures: what a frozen one says
+    need not be computed twice (``data.cache_features``)."""
     released: ClassVar[Renames] = {}
     """How the reference's checkpoints call our parameters; empty when none were published."""
 

@@ -26,6 +26,10 @@ class Convolutional(nn.Module):
         """The last map, ``(N, dim, h, w)``."""
         return self.net.forward_features(image)
 
+    def stages(self, image: Tensor, which: tuple[int, ...]) -> list[Tensor]:
+        """The maps behind the stages ``which``, counted from 1, of a residual network."""
+        return self.net.forward_intermediates(image, indices=list(which), intermediates_only=True)
+
     @staticmethod
     def convert(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Weights of timm or torchvision, without their classifier."""
@@ -35,6 +39,11 @@ class Convolutional(nn.Module):
 def resnet34_imagenet() -> dict[str, Tensor]:
     """torchvision's ImageNet weights."""
     return Convolutional.convert(timm.create_model("resnet34.tv_in1k", pretrained=True).state_dict())
+
+
+def resnet50_imagenet() -> dict[str, Tensor]:
+    """timm's ImageNet weights that the attribution methods started from."""
+    return Convolutional.convert(timm.create_model("resnet50.ram_in1k", pretrained=True).state_dict())
 
 
 class VggStart(nn.Module):
