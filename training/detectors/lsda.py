@@ -25,23 +25,7 @@ from training.core.registry import DETECTORS
 from training.core.types import Batch, Losses, Prediction
 from training.detectors.base import Detector
 from training.networks import zoo
-from training.networks.efficientnet import B4_DEPTH, timm_key
-from training.networks.latent_space import Encoder, across_domains, fusion, judge, within_domain
-
-
-def _encoder(ours: str) -> Callable[[str], str]:
-    """How the reference's encoders call what ours hold at ``ours``."""
-
-    def name(rest: str) -> str:
-        part, _, inner = rest.partition(".")
-        return f"{ours}net.{timm_key(inner, B4_DEPTH)}" if part == "model" else f"{ours}squeeze.{inner}"
-
-    return name
-
-
-def _teacher(rest: str) -> str:
-    number, _, inner = rest.partition(".")
-    return _encoder(f"teachers.{number}.")(inner)
+from training.networks.latent_space import Encoder, across_domains, fusion, judge, released_encoder, within_domain
 
 
 @DETECTORS.register("lsda")
@@ -57,8 +41,8 @@ class Lsda(Detector):
     year = 2024
     recipe = "grouped"
     released = {
-        "model.encoders_f.": _teacher,
-        "model.student_encoder.": _encoder("student."),
+        "model.encoders_f.": lambda rest: f"teachers.{rest[:2]}{released_encoder(rest[2:])}",
+        "model.student_encoder.": lambda rest: f"student.{released_encoder(rest)}",
         "model.encoder_c.": "real.",
         **dict.fromkeys(("model.encoder_c.fc.", "model.encoder_c.features."), None),
         "model.fc_weights.": "fusion.",

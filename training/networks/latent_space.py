@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.networks.efficientnet import B4_DEPTH, timm_key
+
 TURN, ZOOM = math.radians(30), 0.2
 """How far, at most, the affine transformation turns a map and changes its scale: a choice of ours."""
 
@@ -22,6 +24,12 @@ class Encoder(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """``(N, dim, h, w)``."""
         return self.squeeze(self.net.feature_map(image))
+
+
+def released_encoder(key: str) -> str:
+    """Our name of an entry of the reference's encoders, EfficientNets all."""
+    part, _, rest = key.partition(".")
+    return f"net.{timm_key(rest, B4_DEPTH)}" if part == "model" else f"squeeze.{rest}"
 
 
 def fusion(dim: int) -> nn.Sequential:
