@@ -184,6 +184,7 @@ def test_a_group_is_one_frame_of_one_source_as_each_method_left_it() -> None:
     records += [record("real", "002", 3), record("A", "002", 3), record("C", "001", 5)]
     recipe = Grouped(corpus(records))
     assert len(recipe) == 2, "the third source has fakes by one method only"
+    assert recipe.notes == ["1 of 3 real videos have fakes by fewer than 2 methods: not used"]
     for index, methods in ((0, [0, 1, 2]), (1, [0, 1, 2, 3])):
         drawn = recipe[0, index]
         assert [s.method for s in drawn] == methods

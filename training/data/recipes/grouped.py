@@ -45,6 +45,10 @@ class Grouped(Recipe):
                 f"recipe 'grouped' needs real videos of whose source there are fakes by {LEAST} methods or more; "
                 f"of {len(reals)} real videos none has any by more than {most}"
             )
+        if left_out := len(reals) - len(self.groups):
+            self.notes.append(
+                f"{left_out} of {len(reals)} real videos have fakes by fewer than {LEAST} methods: not used"
+            )
 
     def __len__(self) -> int:
         return len(self.groups)
