@@ -38,8 +38,9 @@ def read_rows(path: Path, *columns: str) -> Iterator[tuple[str, dict[str, str]]]
         ConfigError: one of the ``columns`` is missing, or is empty in a row.
     """
     reader = csv.DictReader(_text(path).splitlines(), restval="", restkey="")
-    if missing := [column for column in columns if column not in (reader.fieldnames or ())]:
-        there = ", ".join(reader.fieldnames or ("nothing",))
+    reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+    if missing := [column for column in columns if column not in reader.fieldnames]:
+        there = ", ".join(reader.fieldnames) or "nothing"
         raise ConfigError(f"{shown(path)}:1: lacks the column {' and '.join(missing)}; there is {there}")
     for row in reader:
         at = f"{shown(path)}:{reader.line_num}"

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from preprocessing.layouts._lists import read_lines, read_rows
 from preprocessing.layouts.base import LAYOUTS, layout_for
 from preprocessing.manifest import REAL
-from preprocessing.names import Subset, subset
+from preprocessing.names import Subset, full_name, manifest_names, subset
 from preprocessing.splits import pick_share, split_groups
 from training.core.errors import BenchError, ConfigError, RegistryError
 
@@ -63,12 +64,19 @@ def test_a_share_is_some_but_never_all(names, share):
         ),
         ("Celeb-DF-v2", Subset("Celeb-DF-v2")),
         ("DeepFakeDetection_c23", Subset("DeepFakeDetection", None, "c23")),
+        ("DFD_c23", Subset("DeepFakeDetection", None, "c23")),
+        ("DSv1", Subset("DeepSpeak-v1")),
         ("my_c23", Subset("my_c23")),
         ("c23", Subset("c23")),
     ],
 )
 def test_dataset_names_of_the_command_line(name, expected):
     assert subset(name) == expected
+
+
+def test_short_names_find_the_manifest_of_the_full_one():
+    assert full_name("DSv1") == "DeepSpeak-v1" and full_name("mine") == "mine"
+    assert manifest_names("DFD") == ["DFD", "DeepFakeDetection"]
 
 
 def test_unknown_datasets_and_layouts_are_answered_with_the_nearest():
@@ -84,3 +92,22 @@ def test_every_layout_says_what_it_expects_and_refuses_an_empty_root(name, tmp_p
     assert layout.about
     with pytest.raises(BenchError):
         layout().scan(tmp_path, next(iter(layout.datasets), "mine"), "c23")
+
+
+def test_no_dataset_is_read_by_two_layouts():
+    names = [name for key in LAYOUTS.names() for name in (key, *LAYOUTS.get(key).datasets)]
+    assert len(set(names)) == len(names)
+
+
+def test_lists_that_are_no_text_are_named(tmp_path):
+    (tmp_path / "list.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match=r"list\.txt: not a text file"):
+        list(read_lines(tmp_path / "list.txt"))
+
+
+def test_tables_may_start_with_a_mark_and_have_short_and_long_rows(tmp_path):
+    (tmp_path / "table.csv").write_bytes(b"\xef\xbb\xbfname, label,note\na, 1\n\nb,0,x,y\n")
+    assert [(at.rpartition(":")[2], row) for at, row in read_rows(tmp_path / "table.csv", "name", "label")] == [
+        ("2", {"name": "a", "label": "1", "note": ""}),
+        ("4", {"name": "b", "label": "0", "note": "x"}),
+    ]
