@@ -17,7 +17,7 @@ LossFn = Callable[[], Losses]
 Update = Callable[..., Losses]
 """``update(loss_fn, group="main")``: one optimizer step on the loss that ``loss_fn()`` returns."""
 Family = Literal["naive", "spatial", "frequency", "foundation", "video", "attribution"]
-"""DeepfakeBench's groups; ``foundation`` adapts a model pretrained on pictures and text, ``attribution`` names the maker."""
+"""DeepfakeBench's groups; ``foundation`` adapts models pretrained on pictures and text, ``attribution`` tells makers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,9 @@ class Detector(nn.Module, ABC):
     need not be computed twice (``data.cache_features``)."""
     released: ClassVar[Renames] = {}
     """How the reference's checkpoints call our parameters; empty when none were published."""
+
+    added_up: ClassVar[tuple[str, ...]] = ()
+    """Buffers in which each process gathers sums over its own rows; before :meth:`on_epoch_end` they are added up."""
 
     @abstractmethod
     def loss(self, batch: Batch) -> Losses:

@@ -32,6 +32,7 @@ class UiaVit(Classifier):
 
     family = "spatial"
     year = 2022
+    added_up = tuple(f"{side}.{name}" for side in ("real", "fake") for name in RunningGaussian.SUMS)
     released = {"model.": "backbone.", "model.norm_middle.": "norm.", "model.head.": "head.", "model.c_": "c_"}
 
     def __init__(

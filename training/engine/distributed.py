@@ -59,6 +59,14 @@ def broadcast(module: nn.Module) -> None:
             dist.broadcast(tensor.data, src=0)
 
 
+def add_up(module: nn.Module, names: Iterable[str]) -> None:
+    """Replace the buffers called ``names`` by their sums over processes."""
+    if _active():
+        buffers = dict(module.named_buffers())
+        for name in names:
+            dist.all_reduce(buffers[name])
+
+
 def average_gradients(params: Iterable[nn.Parameter], rows: int) -> None:
     """Replace gradients by their mean over processes, weighted by the ``rows`` each one saw.
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from training.core.types import Batch, Losses
 from training.data.recipe import Batches
 from training.detectors.base import Detector, Progress
+from training.engine import distributed
 from training.engine.update import Update
 
 
@@ -63,5 +64,6 @@ def fit(
             run.stepped(update, losses)
             if run.position.step >= total:
                 break
+        distributed.add_up(detector, detector.added_up)
         detector.on_epoch_end(progress)
         run.epoch_done(validate(detector))

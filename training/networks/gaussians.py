@@ -9,6 +9,9 @@ from torch import Tensor, nn
 class RunningGaussian(nn.Module):
     """Sums of what came since the last :meth:`fit`, and the Gaussian of what came before. All are buffers."""
 
+    SUMS = ("count", "first", "second", "third", "fourth")
+    """Names of the buffers that hold sums over rows."""
+
     def __init__(self, dim: int) -> None:
         super().__init__()
         for name, shape in (
@@ -63,7 +66,7 @@ class RunningGaussian(nn.Module):
         self.mean.copy_(mean)
         self.precision.copy_(torch.linalg.inv(shrunk))
         self.fitted.fill_(True)
-        for name in ("count", "first", "second", "third", "fourth"):
+        for name in self.SUMS:
             getattr(self, name).zero_()
 
     def distance(self, x: Tensor) -> Tensor:
