@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from preprocessing.manifest import Video
+from preprocessing.names import subset
 from preprocessing.splits import pick_share
 from training.core.errors import ConfigError, did_you_mean
 from training.core.paths import shown
@@ -114,11 +115,13 @@ def layout_for(dataset: str, layout: str | None = None) -> Layout:
 
     Raises:
         RegistryError: no such layout.
-        ConfigError: a dataset that no layout names.
+        ConfigError: a dataset that no layout names, or a part of one.
     """
     if layout is not None:
         return LAYOUTS.get(layout)()
     known = {name: key for key in LAYOUTS.names() for name in (key, *LAYOUTS.get(key).datasets)}
+    if dataset not in known and (whole := subset(dataset).dataset) in known:
+        raise ConfigError(f"'{dataset}' is a part of {whole}: preprocess that, and train or test on '{dataset}'")
     if dataset not in known:
         raise ConfigError(f"unknown dataset '{dataset}'; {did_you_mean(dataset, known)} For your own: --layout folder")
     return LAYOUTS.get(known[dataset])()

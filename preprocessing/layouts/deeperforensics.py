@@ -37,7 +37,8 @@ class DeeperForensics(Layout):
             terms="terms of use, through a form; research only, no redistribution",
             contact="form in the repository EndlessSora/DeeperForensics-1.0",
             traps="its authors say that source_videos are not the reals: link FaceForensics++'s as target_videos",
-            paper="Jiang et al., DeeperForensics-1.0: A Large-Scale Dataset for Real-World Face Forgery ..., CVPR 2020",
+            paper="Jiang et al., DeeperForensics-1.0: A Large-Scale Dataset for Real-World Face Forgery Detection, "
+            "CVPR 2020",
         )
     }
     about = f"{FAKES}/<variant>, {ACTORS}/<actor> (or {TARGETS}), lists/splits/<split>.txt"
@@ -61,7 +62,7 @@ class DeeperForensics(Layout):
             elif video in reals:
                 lost.append(video)
         if lost:
-            scan.remarks.append(f"{len(lost)} reals have no fakes in lists/splits, left out: {some(lost)}")
+            scan.remarks.append(f"{len(lost)} reals have fakes in no split or in two, left out: {some(lost)}")
         return scan
 
 
@@ -90,14 +91,16 @@ def _pair(name: str) -> bool:
 
 
 def _splits(folder: Path) -> dict[str, str]:
-    """Split of every listed fake (``000_W121``), and of the clip and the actor that went into it."""
+    """Split of every listed fake (``000_W121``), and of each clip and actor that only one split uses."""
     splits: dict[str, str] = {}
+    sides: dict[str, set[str]] = {}
     for split in SPLITS:
         for at, line in read_lines(needed(folder / f"{split}.txt", "it comes with the dataset and names fakes")):
             stem = PurePath(line).stem
             if not re.fullmatch(r"\d+_[^_]+", stem):
                 raise ConfigError(f"{at}: '{line}'; expected '000_W121.mp4'")
-            for name in (stem, *stem.split("_")):
-                if splits.setdefault(name, split) != split:
-                    raise ConfigError(f"{at}: '{name}' is in the {splits[name]} split too")
-    return splits
+            if splits.setdefault(stem, split) != split:
+                raise ConfigError(f"{at}: '{stem}' is in the {splits[stem]} split too")
+            for side in stem.split("_"):
+                sides.setdefault(side, set()).add(split)
+    return splits | {side: used.pop() for side, used in sides.items() if len(used) == 1}

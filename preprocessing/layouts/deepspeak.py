@@ -113,7 +113,7 @@ def _splits(table: Path) -> dict[str, str]:
     """Split of each identity."""
     splits = {}
     for at, row in read_rows(table, "identity", "split"):
-        if row["split"] not in ("train", "test"):
+        splits[row["identity"]] = split = row["split"].lower()
+        if split not in ("train", "test"):
             raise ConfigError(f"{at}: split is '{row['split']}'; expected train or test")
-        splits[row["identity"]] = row["split"]
     return splits

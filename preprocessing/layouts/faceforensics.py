@@ -93,9 +93,9 @@ def scan_part(scan: Scan, folder: Path, compression: str, facts: Facts) -> None:
         scan.remarks.append(f"{folder.parent.name}/{folder.name}: no {compression}/videos ({says})")
     masks = {path.stem: path for path in files_below(folder / "masks", VIDEO_SUFFIXES)}
     strangers = []
-    for path in files_below(videos, VIDEO_SUFFIXES):
-        if known := facts(path.stem):
-            scan.videos.append(SourceVideo(known, path, masks.get(path.stem)))
+    for stem, path in scan.named(files_below(videos, VIDEO_SUFFIXES), lambda path: path.stem).items():
+        if known := facts(stem):
+            scan.videos.append(SourceVideo(known, path, masks.get(stem)))
         else:
             strangers.append(path.name)
     if strangers:

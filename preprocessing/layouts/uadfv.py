@@ -25,7 +25,7 @@ class UADFV(Layout):
             methods="FakeApp (face swap)",
             subjects="people of YouTube videos; one face, Nicolas Cage's, in all fakes",
             splits="none official; all of it is test (ours)",
-            terms="none to sign; research only",
+            terms="none that we know of",
             contact="authors of the paper (University at Albany), Yuezun Li's page",
             traps="98 videos: one of them is a percent of the accuracy",
             paper="Yang et al., Exposing Deep Fakes Using Inconsistent Head Poses, ICASSP 2019",

@@ -79,6 +79,12 @@ def test_short_names_find_the_manifest_of_the_full_one():
     assert manifest_names("DFD") == ["DFD", "DeepFakeDetection"]
 
 
+@pytest.mark.parametrize("part", ["FF-DF", "FaceShifter", "FF-NT_c40", "FaceForensics++_c40"])
+def test_parts_of_a_dataset_are_preprocessed_with_the_whole(part):
+    with pytest.raises(ConfigError, match=r"is a part of FaceForensics\+\+: preprocess that"):
+        layout_for(part)
+
+
 def test_unknown_datasets_and_layouts_are_answered_with_the_nearest():
     with pytest.raises(ConfigError, match=r"unknown dataset 'Celeb-DF-v3'; did you mean 'Celeb-DF-v2'\?"):
         layout_for("Celeb-DF-v3")
