@@ -11,7 +11,17 @@ from training import draw_recipes
 from training.core.errors import BenchError
 from training.data.sheet import GAP, SIDE
 
-TILES = {"self_blended": 3, "face_warp": 3, "face_xray": 3, "inconsistency": 3, "pairs": 2, "mfs": 1, "aligned": 1, "frames": 1, "clips": 4}
+TILES = {
+    "self_blended": 3,
+    "face_warp": 3,
+    "face_xray": 3,
+    "inconsistency": 3,
+    "pairs": 2,
+    "mfs": 1,
+    "aligned": 1,
+    "frames": 1,
+    "clips": 4,
+}
 """Pictures per draw: a real, a fake, its mask; frames of a clip."""
 
 
