@@ -20,9 +20,10 @@ from training.core.registry import DETECTORS, RECIPES
 from training.core.schema import Config
 from training.data.recipe import Batches, Corpus, Recipe
 from training.data.select import Faces, FaceSource
-from training.data.transforms import Transform
+from training.data.transforms import Transform, Unchanged
 from training.detectors.base import Detector
 from training.engine import distributed
+from training.engine.features import CachedFaces
 from training.engine.prepare import Prepare
 from training.networks import zoo
 
@@ -114,18 +115,20 @@ def batches_of(
     faces: FaceSource | None = None,
 ) -> Batches:
     """Batches of training draws (the configured recipe, augmented) or of test draws (each frame or clip once)."""
-    workers = cfg.data.workers
-    if workers is None:
-        workers = min(MOST_WORKERS, processors())
     return Batches(
         recipe_of(cfg, records, classes, persons, train, faces),
         cfg.data.batch_size if train else cfg.data.batch_size_test,
-        workers,
+        0 if isinstance(faces, CachedFaces) else workers_of(cfg),  # features need no decoding
         train,
         distributed.rank(),
         distributed.world(),
         pin=device.type == "cuda",
     )
+
+
+def workers_of(cfg: Config) -> int:
+    """How many loader processes to start."""
+    return min(MOST_WORKERS, processors()) if cfg.data.workers is None else cfg.data.workers
 
 
 def recipe_of(
@@ -150,7 +153,8 @@ def recipe_of(
     if not train and kind.at_test != asked.name:
         asked = Spec(name=kind.at_test)
     augment = cfg.data.augment if train and cfg.data.augment.enabled else None
-    transform = Transform(network_input(cfg).resolution, augment)
+    cached = isinstance(faces, CachedFaces)
+    transform = Unchanged() if cached else Transform(network_input(cfg).resolution, augment)
     corpus = Corpus(
         records,
         faces or Faces(cfg.data),
@@ -162,7 +166,10 @@ def recipe_of(
         frames=cfg.data.frames_train if train else cfg.data.frames_test,
         allow_sparse=cfg.data.allow_sparse,
     )
-    return instantiate(RECIPES.get(asked.name), asked.params, {"corpus": corpus}, asked.at)
+    recipe = instantiate(RECIPES.get(asked.name), asked.params, {"corpus": corpus}, asked.at)
+    if cached and not recipe.pictures_only:
+        raise asked.at.error("draws more than stored faces, for which cached features cannot stand (cache_features)")
+    return recipe
 
 
 def prepare_of(cfg: Config, device: torch.device) -> Prepare:

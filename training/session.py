@@ -18,12 +18,13 @@ from training.assembly import (
     make_repeatable,
     prepare_of,
 )
+from training.caching import check_cacheable, faces_of
 from training.core.config import Layers, to_tree
 from training.core.errors import ConfigError, ContractError, DataError, ManifestError
 from training.core.paths import CONFIG, RUNS, shown
 from training.core.registry import RECIPES
 from training.core.schema import Config
-from training.data.select import Selected, person_names, select
+from training.data.select import FaceSource, Selected, person_names, select
 from training.detectors.base import Detector
 from training.engine import distributed
 from training.engine.checkpoint import Card
@@ -100,8 +101,10 @@ def _train(cfg: Config, device: torch.device, places: Places) -> Finished:
         load_strict(detector, read_state(places.weights), shown(places.weights))
     detector.to(device)
     distributed.broadcast(detector)
-    batches = batches_of(cfg, records, classes, persons, device, train=True)
+    check_cacheable(cfg, detector, training=True)
     check_drawable(cfg, validated_on + tested_on)
+    faces = faces_of(cfg, detector, trained_on + validated_on, device)
+    batches = batches_of(cfg, records, classes, persons, device, train=True, faces=faces)
     update = Update(detector, cfg.optim, cfg.detector.name, pick_precision(cfg.precision, device))
     # Ranks draw their own dropout; what all must share was broadcast above.
     torch.manual_seed(cfg.seed + distributed.rank())
@@ -113,7 +116,7 @@ def _train(cfg: Config, device: torch.device, places: Places) -> Finished:
         run.resume()
     run.listen()
     try:
-        validate = _validator(cfg, validated_on, classes, device)
+        validate = _validator(cfg, validated_on, classes, device, faces)
         fit(detector, batches, update, prepare_of(cfg, device), validate, run, cfg.epochs, cfg.max_steps)
     finally:
         run.close()
@@ -161,12 +164,12 @@ def _validation(cfg: Config) -> list[Selected]:
 
 
 def _validator(
-    cfg: Config, chosen: list[Selected], classes: list[str], device: torch.device
+    cfg: Config, chosen: list[Selected], classes: list[str], device: torch.device, faces: FaceSource | None
 ) -> Callable[[Detector], dict[str, float | None]]:
     def validate(detector: Detector) -> dict[str, float | None]:
         figures: list[dict[str, float | None]] = []
         for one in chosen:
-            found = score_set(detector, cfg, one, classes, device)
+            found = score_set(detector, cfg, one, classes, device, faces=faces)
             if found.unreadable:
                 raise DataError(f"validation: {found.unreadable[0]}")
             tasks = [task.value for task in detector.tasks]

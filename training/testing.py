@@ -13,12 +13,13 @@ import yaml
 
 from preprocessing.names import subset
 from training.assembly import batches_of, prepare_of, recipe_of
+from training.caching import check_cacheable, faces_of
 from training.core.config import to_tree
 from training.core.errors import ConfigError
 from training.core.paths import atomic, shown
 from training.core.registry import RECIPES
 from training.core.schema import Config
-from training.data.select import Selected, select
+from training.data.select import FaceSource, Selected, select
 from training.detectors.base import Detector
 from training.engine import distributed
 from training.engine.checkpoint import Card
@@ -46,6 +47,7 @@ def evaluate_checkpoint(trained: Trained, weights: Path, output: Path | None) ->
     try:
         chosen = select(cfg.data.test, "test", cfg.data.frames_test, cfg.data)
         check_drawable(cfg, chosen)
+        check_cacheable(cfg, trained.detector, training=False)
         folder = Path(distributed.agreed(str(output or weights.parent / "test" / time.strftime("%Y-%m-%d_%H-%M-%S"))))
         trained.detector.to(device)
         environment = describe(cfg.seed, device)
@@ -62,9 +64,10 @@ def score_set(
     classes: list[str],
     device: torch.device,
     features: bool = False,
+    faces: FaceSource | None = None,
 ) -> Scored:
-    """One pass over a data set; all processes get all rows."""
-    batches = batches_of(cfg, chosen.records, classes, [], device, train=False)
+    """One pass over a data set, whose pictures ``faces`` may hold; all processes get all rows."""
+    batches = batches_of(cfg, chosen.records, classes, [], device, train=False, faces=faces)
     found = score(
         detector,
         batches(),
@@ -90,8 +93,9 @@ def evaluate_sets(
 ) -> dict[str, Any]:
     """Score every set, write scores, features and metrics into ``folder``; the tree of ``metrics.json``."""
     scores, coverage, drawing = {}, {}, []
+    faces = faces_of(cfg, detector, chosen, device)
     for one in chosen:
-        found = score_set(detector, cfg, one, card.classes, device, cfg.log.save_feat)
+        found = score_set(detector, cfg, one, card.classes, device, cfg.log.save_feat, faces)
         scores[one.name] = found.scores
         missing = {"frames_without_face": one.without_face, "unreadable": len(found.unreadable)}
         coverage[one.name], drawing = missing | found.coverage, drawing + found.notes

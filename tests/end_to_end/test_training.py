@@ -155,15 +155,21 @@ def torchrun(processes: int, words: list[str], cwd: Path) -> subprocess.Complete
     )
 
 
-def test_two_processes_equal_one(command: Callable[..., list[str]], run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("two_more", [[], pytest.param(["data.cache_features=true"], marks=pytest.mark.slow)])
+def test_two_processes_equal_one(
+    command: Callable[..., list[str]], run: Run, tmp_path: Path, two_more: list[str]
+) -> None:
     # Without batch statistics and with a mean loss, parts of a batch give its gradient. 45 draws in sixes leave a tail
     # of three: two for one process, one for the other.
     clip = ["--detector_path", "clip", "--train_dataset", "Toy", "--test_dataset", "Other", *TINY, *SMALL]
     # SGD, because Adam turns the rounding of a vanishing gradient into a step.
     clip += ["--set", "data.frames_train=3", "--set", "optim.rule={name: sgd, lr: 0.01}"]
+    if two_more:  # two processes share the computing of features, one sees pictures
+        clip += ["--set", "backbone.tune=frozen", "--set", "data.augment.enabled=false"]
     one, two = tmp_path / "one", tmp_path / "two"
     assert run("train", *clip, "--set", "data.batch_size=6", "--output", str(one)).returncode == 0
-    done = torchrun(2, command("train", *clip, "--set", "data.batch_size=3", "--output", str(two)), tmp_path)
+    words = ["--set", "data.batch_size=3", *(word for item in two_more for word in ("--set", item))]
+    done = torchrun(2, command("train", *clip, *words, "--output", str(two)), tmp_path)
     assert done.returncode == 0, done.stderr
     a, b = weights(one), weights(two)
     for key in a:

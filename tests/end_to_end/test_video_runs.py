@@ -19,7 +19,7 @@ from training.core.registry import DETECTORS
 from training.engine.results import Scores
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-FEW = [*TINY, *SMALL, "--set", "epochs=1", "--set", "max_steps=3", "--set", "data.batch_size_test=4"]
+FEW = [*TINY, *SMALL, "--set", "epochs=1", "--set", "max_steps=2", "--set", "data.batch_size_test=4"]
 VIDEO = [name for name in DETECTORS.names() if DETECTORS.get(name).recipe == "clips"]
 
 
@@ -61,7 +61,7 @@ def test_every_video_detector_trains_and_is_tested(name: str, run: Run, tmp_path
     first, again = ((tmp_path / folder / "scores/Long.csv").read_bytes() for folder in ("run", "again"))
     assert first == again
     log = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
-    assert [row["step"] for row in log if "loss" in row] == [1, 2, 3]
+    assert [row["step"] for row in log if "loss" in row] == [1, 2]
 
     clips = Scores.load(tmp_path / "run/scores/Long.csv")
     counts = json.loads((tmp_path / "run/metrics.json").read_text())["sets"]["Long"]

@@ -58,6 +58,8 @@ class DataConfig:
     mean: tuple[float, float, float] | None = None
     std: tuple[float, float, float] | None = None
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    cache_features: bool = False
+    cache_kind: Literal["float32", "float16"] = "float32"
     batch_size: int = 32
     batch_size_test: int = 64
     workers: int | None = None

@@ -88,6 +88,11 @@ class Recipe(Dataset, ABC):
         """Those of other ``records`` whose truth may be looked at to choose a checkpoint."""
         return records
 
+    @property
+    def pictures_only(self) -> bool:
+        """Whether draws are stored faces under the transform and nothing beside: then features can stand for them."""
+        return False
+
     @abstractmethod
     def __len__(self) -> int:
         """Draws per epoch."""

@@ -96,6 +96,22 @@ class Transform:
         return Geometry(flip, degrees, _crop(self.augment, rng)) if self.augment.crop else Geometry(flip, degrees)
 
 
+class Unchanged:
+    """Stands for a :class:`Transform` where vectors ``(d,)`` come in place of pictures: features computed before."""
+
+    augment = None
+
+    def __call__(self, vector: np.ndarray, rng: np.random.Generator) -> Tensor:  # noqa: ARG002 - nothing is drawn
+        """The vector as float32."""
+        return torch.from_numpy(vector.astype(np.float32))
+
+    def apply(
+        self, vector: np.ndarray, rng: np.random.Generator, mask: None = None, landmarks: None = None
+    ) -> tuple[Tensor, None, None]:
+        """See :meth:`Transform.apply`; nothing belongs to a vector."""
+        return self(vector, rng), mask, landmarks
+
+
 def resize(picture: np.ndarray, size: int, interpolation: int = cv2.INTER_CUBIC) -> np.ndarray:
     """``picture`` at ``size`` x ``size``; cubic because published weights were trained on cubic resizing."""
     return (

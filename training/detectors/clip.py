@@ -19,12 +19,13 @@ from training.networks.clip import from_hf
 class Clip(Classifier):
     """See the module. ``backbone.tune: frozen`` makes it a linear probe."""
 
+    takes_features = True
     family = "foundation"
     year = 2021
 
     def encode(self, image: Tensor) -> Tensor:
-        """Features ``(N, dim)``."""
-        return self.backbone(image)
+        """Features ``(N, dim)``; those that were computed before are returned as they are."""
+        return image if image.ndim == 2 else self.backbone(image)
 
     @classmethod
     def from_released(cls, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

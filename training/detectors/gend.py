@@ -30,6 +30,7 @@ class GenD(Detector):
         normalize: the head sees unit features; the losses always do.
     """
 
+    takes_features = True
     family = "foundation"
     year = 2026
 
@@ -46,8 +47,8 @@ class GenD(Detector):
         self.uniformity, self.alignment, self.normalize = uniformity, alignment, normalize
 
     def outputs(self, image: Tensor) -> dict[str, Tensor]:
-        """``logits (N, 2)``, ``feature`` and ``l2_feature (N, dim)``."""
-        feature = self.backbone(image)
+        """``logits (N, 2)``, ``feature`` and ``l2_feature (N, dim)``; of pictures or of features computed before."""
+        feature = image if image.ndim == 2 else self.backbone(image)
         z = F.normalize(feature.float(), dim=1)
         return {"logits": self.head(z if self.normalize else feature), "feature": feature, "l2_feature": z}
 

@@ -14,7 +14,7 @@ from training.engine.distributed import local_rank
 
 @dataclass(frozen=True)
 class Prepare:
-    """``prepare(batch)``: uint8 pixels become ``(x / 255 - mean) / std`` float32 on ``device``."""
+    """``prepare(batch)``: uint8 pixels become ``(x / 255 - mean) / std`` float32 on ``device``; features stay."""
 
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
@@ -27,7 +27,9 @@ class Prepare:
         return replace(batch, image=self.normalize(batch.image), view=view)
 
     def normalize(self, image: Tensor) -> Tensor:
-        """``(..., 3, H, W)`` uint8 to normalized float32."""
+        """``(..., 3, H, W)`` uint8 to normalized float32; ``(N, d)`` features as they are."""
+        if image.ndim == 2:
+            return image
         mean, std = (torch.tensor(v, device=image.device).view(3, 1, 1) for v in (self.mean, self.std))
         image = (image.float() / 255 - mean) / std
         if image.ndim == 4 and image.is_cuda:

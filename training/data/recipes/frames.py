@@ -34,6 +34,11 @@ class Frames(Recipe):
         self.wanted = Wanted(view, mask, landmarks)
         self.recognition = Recognition() if identity else None
 
+    @property
+    def pictures_only(self) -> bool:
+        """See :class:`Recipe`."""
+        return self.wanted == Wanted() and self.recognition is None
+
     def __len__(self) -> int:
         return len(self.records)
 

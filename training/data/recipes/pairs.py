@@ -44,6 +44,11 @@ class Pairs(Recipe):
         for record in self.reals if match == "source" else []:
             self.by_source[record.dataset, record.source].append(record)
 
+    @property
+    def pictures_only(self) -> bool:
+        """See :class:`Recipe`."""
+        return self.wanted == Wanted()
+
     def __len__(self) -> int:
         return len(self.fakes)
 
