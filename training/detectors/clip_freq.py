@@ -23,6 +23,7 @@ from training.core.errors import ConfigError, ContractError
 from training.core.registry import DETECTORS
 from training.core.types import Batch, Losses, Prediction
 from training.detectors.base import Detector, Progress
+from training.losses.gathered import gathered
 from training.losses.hypersphere import alignment, same_class_slerp, uniformity
 from training.networks.frequency import FrequencyAdapter, border_of
 from training.networks.heads import ArcHead, IdentityDiscriminator
@@ -107,7 +108,9 @@ class ClipFreq(Detector):
         out = self.outputs(batch.image)
         z, label = self._mixed(out["l2_feature"], batch.label)
         logits = self.head(z, label) if isinstance(self.head, ArcHead) else self.head(z)
-        parts = {"cls": F.cross_entropy(logits, label), "uniformity": uniformity(z), "alignment": alignment(z, label)}
+        parts = {"cls": F.cross_entropy(logits, label)}
+        z, label = gathered(z, label)
+        parts |= {"uniformity": uniformity(z), "alignment": alignment(z, label)}
         if self.probes:
             parts["consistency"] = self._consistency(out, batch.label)
         if self.discriminator:

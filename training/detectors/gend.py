@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from training.core.registry import DETECTORS
 from training.core.types import Batch, Losses, Prediction
 from training.detectors.base import Detector
+from training.losses.gathered import gathered
 from training.losses.hypersphere import alignment, uniformity
 from training.networks.clip import from_hf
 
@@ -58,12 +59,13 @@ class GenD(Detector):
         return Prediction(out["logits"].softmax(1)[:, 1], embedding=out["l2_feature"])
 
     def loss(self, batch: Batch) -> Losses:
-        """Cross entropy, uniformity over all pairs, alignment over the pairs of one label."""
+        """Cross entropy, uniformity over all pairs, alignment over the pairs of one label; pairs of all processes."""
         out = self.outputs(batch.image)
+        z, label = gathered(out["l2_feature"], batch.label)
         parts = {
             "ce": F.cross_entropy(out["logits"], batch.label),
-            "uniformity": uniformity(out["l2_feature"]),
-            "alignment": alignment(out["l2_feature"], batch.label),
+            "uniformity": uniformity(z),
+            "alignment": alignment(z, label),
         }
         total = parts["ce"] + self.uniformity * parts["uniformity"] + self.alignment * parts["alignment"]
         return Losses(total, parts)

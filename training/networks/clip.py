@@ -59,6 +59,13 @@ class ClipVit(VisionTransformer):
         """The class token ``(N, dim)`` and the patch tokens ``(N, grid * grid, dim)``, after the last layer norm."""
         return super().forward(image)
 
+    def layers(self, image: Tensor) -> list[Tensor]:
+        """The tokens ``(N, 1 + grid * grid, dim)``, the class token first, before each layer and after the last."""
+        found = [self._embeds(image)]
+        for block in self.transformer.resblocks:
+            found.append(block(found[-1]))
+        return found
+
     @staticmethod
     def convert(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Published weights under this network's names: OpenAI's and open_clip's, Hugging Face's, or our own."""
