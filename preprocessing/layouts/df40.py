@@ -58,8 +58,8 @@ _FF = Card(
     splits="the official ones of FaceForensics++, by both clips of a pair",
     terms="form; CC BY-NC 4.0",
     contact="form in the repository YZY-stack/DF40",
-    traps="face crops already (DeepfakeBench's), so take the real ones of the same download; its training folders hold "
-    "test identities of some methods, left out here; danet is DaGAN, one_shot_free OneShot",
+    traps="face crops already (--detector already-cropped), so take the real ones of the same download; training "
+    "folders hold test identities of some methods, left out here; danet is DaGAN, one_shot_free OneShot",
     paper="Yan et al., DF40: Toward Next-Generation Deepfake Detection, NeurIPS 2024 (Datasets and Benchmarks)",
     unverified="that the first clip of a pair is the one that was changed; the tree of the raw videos",
 )

@@ -30,9 +30,9 @@ class DFFD(Layout):
             splits="official: half, a twentieth and the rest, no identity in two of them",
             terms="request form with an advisor's address; research only",
             contact="form on the data set's page, CVLab of Michigan State University",
-            traps="pictures are face crops already; real and fake differ in resolution and source",
+            traps="face crops already: --detector already-cropped; real and fake differ in resolution and source",
             paper="Dang et al., On the Detection of Digital Face Manipulation, CVPR 2020",
-            unverified="that everything brighter than black in a mask was changed",
+            unverified="that all pictures are crops, and that everything brighter than black in a mask was changed",
         )
     }
     about = ", ".join(FOLDERS) + ": each with train, validation, test"

@@ -29,9 +29,9 @@ _CARD = Card(
     splits="folders train, val and test where there are any, else 70 / 10 / 20 by a hash of the name (ours)",
     terms="none told; research",
     contact="the repository AEP-WYK/forgerynir",
-    traps="near infrared, so gray; pictures are face crops already; its real pictures show few people, often",
+    traps="near infrared, so gray; face crops already: --detector already-cropped; real pictures show few people",
     paper="Wang et al., ForgeryNIR: Deep Face Forgery and Detection in Near-Infrared Scenario, TIFS 2022",
-    unverified="endings and split folders of the download; that equal names mean one picture",
+    unverified="endings and split folders of the download; that all are crops, and equal names mean one picture",
 )
 CARDS = {f"ForgeryNIR-{name}": _CARD for name in ("std", "rand", "mix")} | {
     HARD: replace(_CARD, size="pictures that detectors took for real ones", splits="none official; all of it is test")
