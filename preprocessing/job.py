@@ -9,15 +9,16 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 
 from preprocessing.codecs import encode
-from preprocessing.faces.align import FIVE_POINTS, carry, similarity, template, warp, warp_mask
-from preprocessing.faces.detect import Face, FaceDetector, LandmarkPredictor, build_detector, follow
-from preprocessing.faces.video import frame_indices, open_media
+from preprocessing.faces.align import Crop, warp, warp_mask
+from preprocessing.faces.detect import Face
+from preprocessing.faces.find import Found
+from preprocessing.faces.models import Detection, Models, build_models
+from preprocessing.faces.video import Shot, open_media
 from preprocessing.layouts.base import SourceVideo
 from preprocessing.manifest import Frame
 from preprocessing.settings import Settings
@@ -38,28 +39,34 @@ class Task:
     blank: Sidecar
 
 
-@dataclass(frozen=True, slots=True)
-class Models:
-    """What finds faces and their landmarks."""
-
-    detect: FaceDetector
-    predict: LandmarkPredictor
-
-
 def models(settings: Settings) -> Models:
     """The models that ``settings`` name, loaded once per process.
 
     Raises:
         ConfigError: detector unknown or its options wrong.
-        WeightsError: no landmark predictor.
+        WeightsError: a model is not there.
     """
-    return _load(settings.detector.name, tuple(settings.detector.params.items()), settings.landmarks)
+    return _load(_Wanted(settings.detector, settings.detection, settings.landmarks, settings.forehead, settings.crop))
 
 
-@functools.cache
-def _load(detector: str, options: tuple[tuple[str, Any], ...], landmarks: Path) -> Models:
+@dataclass(frozen=True)
+class _Wanted:
+    """The settings of the models, as a key."""
+
+    detector: Spec
+    detection: Detection
+    landmarks: Path | None
+    forehead: bool
+    crop: Crop
+
+    def __hash__(self) -> int:
+        return hash((self.detector.name, self.crop))
+
+
+@functools.lru_cache(maxsize=1)
+def _load(wanted: _Wanted) -> Models:
     cv2.setNumThreads(1)
-    return Models(build_detector(Spec(name=detector, params=dict(options))), LandmarkPredictor(landmarks))
+    return build_models(wanted.detector, wanted.detection, wanted.landmarks, wanted.forehead, wanted.crop)
 
 
 def process(task: Task) -> Parcel:
@@ -83,19 +90,20 @@ def failure(blank: Sidecar, reason: str) -> Sidecar:
 
 
 def _extract(task: Task) -> Sidecar:
-    settings, detect = task.settings, models(task.settings).detect
+    settings, find = task.settings, models(task.settings).find
     media = open_media(task.source.path, settings.picture_limit)
-    indices = frame_indices(media.total, settings.frames, settings.sampling)
+    indices = settings.sampler.indices(media.total)
     notes: list[str] = []
     deadline = time.monotonic() + (settings.time_limit or math.inf)
     last: Face | None = None
     frames = []
-    for index, image, mask in _with_masks(media.read(indices), _masks(task, indices, notes)):
+    for shot, mask in _with_masks(media.read(indices), _masks(task, indices, notes)):
         if time.monotonic() > deadline:
             raise DataError(f"took more than time_limit ({settings.time_limit:g} s)")
-        face = follow(detect(image), last)
-        last = face or last
-        frames.append(Frame(index, False) if face is None else _cut(task, index, image, mask, face))
+        marks = mask.gray > 1 if mask is not None else None
+        found = find(shot, last, marks if marks is not None and marks.any() else None)
+        last = found.face if found is not None else last
+        frames.append(Frame(shot.index, False) if found is None else _cut(task, shot, mask, found))
     note = "; ".join(note for note in (media.note, *_shortcomings(task, frames), *notes) if note) or None
     return replace(task.blank, video=replace(task.source.facts, note=note, media=media.facts), frames=frames)
 
@@ -109,7 +117,7 @@ def _shortcomings(task: Task, frames: list[Frame]) -> Iterator[str]:
         yield f"no mask of the picture's size for {without} of {len(faces)} faces"
 
 
-def _masks(task: Task, indices: Sequence[int], notes: list[str]) -> Iterator[tuple[int, np.ndarray]]:
+def _masks(task: Task, indices: Sequence[int], notes: list[str]) -> Iterator[Shot]:
     """The mask video's frames. Trouble goes to ``notes``: faces are worth keeping without."""
     path = task.source.mask
     if path is None or not task.settings.masks:
@@ -125,33 +133,30 @@ def _reason(error: DataError, path: Path) -> str:
     return str(error).removeprefix(f"{shown(path)}: ")
 
 
-def _with_masks(
-    frames: Iterator[tuple[int, np.ndarray]], masks: Iterator[tuple[int, np.ndarray]]
-) -> Iterator[tuple[int, np.ndarray, np.ndarray | None]]:
+def _with_masks(shots: Iterator[Shot], masks: Iterator[Shot]) -> Iterator[tuple[Shot, Shot | None]]:
     """Frames with the mask of the same index, where there is one of the same size."""
-    mask_index, mask = -1.0, None
-    for index, image in frames:
-        while mask_index < index:
-            mask_index, mask = next(masks, (math.inf, None))
-        fits = mask_index == index and mask is not None and mask.shape == image.shape
-        yield index, image, mask if fits else None
+    mask = next(masks, None)
+    for shot in shots:
+        while mask is not None and mask.index < shot.index:
+            mask = next(masks, None)
+        fits = mask is not None and mask.index == shot.index and mask.gray.shape == shot.gray.shape
+        yield shot, mask if fits else None
 
 
-def _cut(task: Task, index: int, image: np.ndarray, mask: np.ndarray | None, face: Face) -> Frame:
+def _cut(task: Task, shot: Shot, mask: Shot | None, found: Found) -> Frame:
     """Store one face with all that belongs to it."""
-    settings, video, put = task.settings, task.source.facts.video, task.sink.put
-    points = models(settings).predict(image, face)
-    matrix = similarity(points[list(FIVE_POINTS)], template(settings.size, settings.scale))
-    stem = f"{video}/{index:05d}"
+    settings, put, matrix = task.settings, task.sink.put, found.matrix
+    stem, side = f"{task.source.facts.video}/{shot.index:05d}", settings.crop.side
     image_path = f"frames/{stem}.{settings.codec}"
-    put(image_path, encode(warp(image, matrix, settings.size), settings.codec, settings.quality))
-    landmarks_path = f"landmarks/{stem}.npy"
-    array = io.BytesIO()
-    np.save(array, carry(points, matrix))
-    put(landmarks_path, array.getvalue())
-    mask_path = None
+    put(image_path, encode(warp(shot.rgb, matrix, side), settings.codec, settings.quality))
+    landmarks_path = mask_path = None
+    if found.landmarks is not None:
+        landmarks_path = f"landmarks/{stem}.npy"
+        array = io.BytesIO()
+        np.save(array, found.landmarks)
+        put(landmarks_path, array.getvalue())
     if mask is not None:
         mask_path = f"masks/{stem}.png"
-        put(mask_path, encode(warp_mask(mask, matrix, settings.size), "png"))
+        put(mask_path, encode(warp_mask(mask.rgb, matrix, side), "png"))
     rounded = tuple(round(value, 6) for value in matrix.ravel().tolist())
-    return Frame(index, True, image_path, mask_path, landmarks_path, rounded)
+    return Frame(shot.index, True, image_path, mask_path, landmarks_path, rounded)

@@ -15,7 +15,8 @@ from pathlib import Path, PurePosixPath
 import cv2
 import numpy as np
 
-from preprocessing.faces.video import VIDEO_SUFFIXES, frame_indices, open_media
+from preprocessing.faces.sampling import Sampling
+from preprocessing.faces.video import VIDEO_SUFFIXES, open_media
 from preprocessing.layouts._lists import read_lines
 from preprocessing.layouts._owdfa import CELEB, CLASSES, DFFD, FF, NET, NIR, SEED, Class
 from preprocessing.layouts.base import files_below, layout_for, needed, some
@@ -109,11 +110,11 @@ def take(job: Job) -> list[str]:
 
 def _take_frames(job: Job) -> list[str]:
     media = open_media(job.origin)
-    names = {index: f"{job.name}{index:05d}.png" for index in frame_indices(media.total, job.frames)}
+    names = {index: f"{job.name}{index:05d}.png" for index in Sampling("even", job.frames).indices(media.total)}
     missing = [index for index, name in names.items() if not (job.target / name).exists()]
-    for index, image in media.read(missing) if missing else ():
-        with atomic(job.target / names[index]) as temporary:
-            temporary.write_bytes(cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes())
+    for shot in media.read(missing) if missing else ():
+        with atomic(job.target / names[shot.index]) as temporary:
+            temporary.write_bytes(cv2.imencode(".png", cv2.cvtColor(shot.rgb, cv2.COLOR_RGB2BGR))[1].tobytes())
     return [name for name in names.values() if (job.target / name).exists()]
 
 

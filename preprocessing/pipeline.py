@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,8 @@ import PIL
 
 from preprocessing.codecs import LOSSY, encode
 from preprocessing.executors import run
-from preprocessing.job import Models, Task, failure, models, process
+from preprocessing.faces.models import Models
+from preprocessing.job import Task, failure, models, process
 from preprocessing.layouts.base import Scan, SourceVideo, layout_for
 from preprocessing.settings import Settings
 from preprocessing.sidecar import Sidecar, paths_below, read, sidecar_path, write
@@ -27,7 +27,7 @@ from training.core.errors import BenchError, ConfigError, DataError, ManifestErr
 from training.core.paths import shown
 
 # Raise when the same settings would give other faces than before, so that old ones are not taken for done.
-RECIPE = 1
+RECIPE = 2
 
 
 @dataclass
@@ -144,11 +144,10 @@ def _scan(settings: Settings) -> Scan:
 
 def _recorded(settings: Settings, tools: Models) -> dict[str, Any]:
     """What of the settings decides how faces come out: kept with each video and compared on a rerun."""
-    keys = ("frames", "sampling", "size", "scale", "codec", "masks", *(["quality"] if settings.codec in LOSSY else []))
-    plain = {key: getattr(settings, key) for key in keys}
-    options = {name: getattr(tools.detect, name) for name in inspect.signature(type(tools.detect)).parameters}
-    model = {"file": tools.predict.path.name, "sha256": tools.predict.sha256, "points": tools.predict.points}
-    return {"recipe": RECIPE, **plain, "detector": {"name": settings.detector.name, **options}, "predictor": model}
+    written = {"codec": settings.codec, "masks": settings.masks}
+    if settings.codec in LOSSY:
+        written["quality"] = settings.quality
+    return {"recipe": RECIPE, **settings.sampler.facts, **tools.facts(), **written}
 
 
 def _outdated(old: Sidecar, new: Sidecar) -> str | None:

@@ -42,13 +42,28 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--root", help="folder of the raw videos, or a CSV table")
     parser.add_argument("--output", help="where faces go; by default datasets/ of this checkout")
     parser.add_argument("--compression", help="raw, c23 or c40")
-    parser.add_argument("--frames", type=int, help="per video")
-    parser.add_argument("--sampling", help="even, first or all")
-    parser.add_argument("--detector", help="face detector: hog")
+    parser.add_argument("--frames", type=int, help="per video, for --sampling even and first")
+    parser.add_argument("--sampling", help="even, first, clips (runs of neighboring frames) or all")
+    parser.add_argument("--clips", type=int, help="runs per video, for --sampling clips")
+    parser.add_argument("--clip-length", type=int, help="frames of a run")
+    parser.add_argument("--detector", help="hog, cnn, a chain of both (hog,cnn), or already-cropped for crops")
     parser.add_argument("--min-score", type=float, help="lowest score of a face")
+    parser.add_argument(
+        "--exact", dest="detection", action="store_const", const="exact", help="DeepfakeBench's crops to the bit; slow"
+    )
     parser.add_argument("--landmarks", help="file of the 68- or 81-point predictor")
+    parser.add_argument(
+        "--no-landmarks", dest="landmarks", action="store_const", help="none, for --detector already-cropped"
+    )
+    parser.add_argument(
+        "--forehead", action=argparse.BooleanOptionalAction, help="81 points where the predictor has 68: extrapolated"
+    )
     parser.add_argument("--size", type=int, help="width and height of a crop in pixels")
     parser.add_argument("--scale", type=float, help="how much of the surroundings a crop shows")
+    parser.add_argument("--margin", type=int, help="pixels kept on every side of a crop, beyond its size")
+    parser.add_argument(
+        "--paired", action=argparse.BooleanOptionalAction, help="cut the real picture that each fake was made from too"
+    )
     parser.add_argument("--store", help="rgb, a folder of pictures, or lmdb")
     parser.add_argument("--codec", help="png, webp, qoi, lz4 or jpeg (lossy); by default png in rgb, qoi in lmdb")
     parser.add_argument("--quality", type=int, help="of jpeg, 1 to 100")

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from preprocessing.codecs import IN_LMDB, Codec
+from preprocessing.faces.align import Crop
+from preprocessing.faces.sampling import Sampling
 from preprocessing.names import full_name
 from training.core.config import Layers, Spec
 from training.core.errors import ConfigError
@@ -26,22 +28,38 @@ class Settings:
     output: Path = DATASETS
     compression: Literal["raw", "c23", "c40"] = "c23"
     frames: int = 32
-    sampling: Literal["even", "first", "all"] = "even"
+    sampling: Literal["even", "first", "clips", "all"] = "even"
+    clips: int = 4
+    clip_length: int = 16
     picture_limit: float = 50.0
     time_limit: float | None = None
     detector: Spec = field(default_factory=lambda: Spec(name="hog"))
-    landmarks: Path = WEIGHTS / "shape_predictor_68_face_landmarks.dat"
+    detection: Literal["fast", "exact"] = "fast"
+    landmarks: Path | None = WEIGHTS / "shape_predictor_68_face_landmarks.dat"
+    forehead: bool = False
     size: int = 256
     scale: float = 1.3
+    margin: int = 0
     store: Literal["rgb", "lmdb"] = "rgb"
     codec: Codec | None = None
     quality: int = 95
     masks: bool = True
+    paired: bool = False
     workers: int | None = None
 
     def __post_init__(self) -> None:
         self.dataset = self.dataset and full_name(self.dataset)
         self.codec = self.codec or (IN_LMDB if self.store == "lmdb" else "png")
+
+    @property
+    def sampler(self) -> Sampling:
+        """Which frames of a video to take."""
+        return Sampling(self.sampling, self.frames, self.clips, self.clip_length)
+
+    @property
+    def crop(self) -> Crop:
+        """What a face's picture shows."""
+        return Crop(self.size, self.scale, self.margin)
 
     @property
     def processes(self) -> int:
@@ -63,6 +81,8 @@ def load(file: Path, flags: dict[str, Any]) -> Settings:
         layers.add_tree({key: value}, f"--{key.replace('_', '-')}")
     settings = layers.read(Settings)
     _check(settings, layers.origin)
+    if settings.detection == "exact" and "detector" in flags:
+        raise ConfigError("--exact has its own detector, options included; leave out --detector and --min-score")
     return settings
 
 
@@ -81,11 +101,14 @@ def asked_for(datasets: list[str] | None, output: Path | None) -> tuple[list[str
 
 
 def _check(settings: Settings, origin: dict[str, str]) -> None:
-    least = {"frames": 1, "size": 16, "workers": 0, "scale": 0.5, "picture_limit": 0.01, "time_limit": 0.1}
+    least = {"frames": 1, "clips": 1, "clip_length": 1, "size": 16, "margin": 0, "workers": 0}
+    least |= {"scale": 0.5, "picture_limit": 0.01, "time_limit": 0.1}
     for key, bound in least.items():
         value = getattr(settings, key)
         if value is not None and not value >= bound:
             raise ConfigError(f"{origin.get(key, '')}: '{key}' is {value}; expected {bound} or more")
+    if settings.margin and settings.detector.name == "already-cropped":
+        raise ConfigError(f"{origin['margin']}: 'margin' is {settings.margin}; around crops there is nothing to keep")
     if not 1 <= settings.quality <= 100:
         raise ConfigError(f"{origin['quality']}: 'quality' is {settings.quality}; expected 1 to 100")
     if settings.dataset is not None and ("/" in settings.dataset or settings.dataset.startswith(".")):

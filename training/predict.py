@@ -36,12 +36,13 @@ def main(argv: list[str]) -> int:
     # Only now: importing torch takes seconds that --help should not cost.
     from tqdm import tqdm
 
+    from preprocessing.faces.models import models_like
     from training.assembly import Asked
     from training.core.errors import ConfigError
     from training.core.paths import shown
     from training.engine.prepare import pick_device
     from training.loading import load_trained
-    from training.prediction import Cutter, find_files, judge
+    from training.prediction import find_files, judge
 
     if args.weights_path is None:
         raise ConfigError("--weights_path is missing: the checkpoint to predict with")
@@ -50,11 +51,11 @@ def main(argv: list[str]) -> int:
     trained = load_trained(Path(args.weights_path), args.detector_path, Asked(None, flags, args.overrides))
     device = pick_device(trained.cfg.device)
     trained.detector.to(device)
-    cutter = Cutter.like(next(iter(trained.card.facts.values()), {}))
+    models = models_like(next(iter(trained.card.facts.values()), {}))
     output = args.output or Path("predictions") / time.strftime("%Y-%m-%d_%H-%M-%S")
     verdicts = []
     for file in tqdm(files, unit="file", disable=len(files) == 1):
-        verdicts.append(judge(file, trained, cutter, args.frames, device))
+        verdicts.append(judge(file, trained, models, args.frames, device))
         _write(output, verdicts, trained.card.notes, args.weights_path)
     print(_table(verdicts))
     print(f"results: {shown(output)}")

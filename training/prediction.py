@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from preprocessing.faces.detect import FaceDetector, LandmarkPredictor, build_detector
-from preprocessing.faces.tracks import Track, find_tracks
-from preprocessing.faces.video import PICTURE_SUFFIXES, VIDEO_SUFFIXES, frame_indices, open_media
+from preprocessing.faces.models import Models
+from preprocessing.faces.sampling import Sampling
+from preprocessing.faces.tracks import Cut, Track, find_tracks
+from preprocessing.faces.video import PICTURE_SUFFIXES, VIDEO_SUFFIXES, open_media
 from preprocessing.manifest import REAL, Record
 from training.assembly import batches_of, prepare_of
-from training.core.config import At, Spec
 from training.core.errors import ConfigError, DataError, ManifestError
-from training.core.paths import WEIGHTS, shown
+from training.core.paths import shown
 from training.core.registry import RECIPES
 from training.core.schema import DataConfig
 from training.data.runs import Shape, indices
@@ -31,29 +31,6 @@ from training.loading import Trained
 
 PREDICTED = "predicted"
 """The data set's name of files that belong to none."""
-
-
-@dataclass(frozen=True)
-class Cutter:
-    """Cuts faces as a checkpoint's training faces were cut."""
-
-    detect: FaceDetector
-    predict: LandmarkPredictor
-    size: int = 256
-    scale: float = 1.3
-
-    @staticmethod
-    def like(facts: dict[str, Any]) -> Cutter:
-        """As the preprocessing ``facts`` of a training set say; Assay's defaults where they are silent.
-
-        Raises:
-            WeightsError: the landmark predictor that they name is not in ``weights/``.
-        """
-        used = facts.get("settings") or {}
-        options = dict(used.get("detector") or {"name": "hog"})
-        detector = build_detector(Spec(name=options.pop("name"), params=options, at=At("detector")))
-        file = (used.get("predictor") or {}).get("file", "shape_predictor_68_face_landmarks.dat")
-        return Cutter(detector, LandmarkPredictor(WEIGHTS / file), used.get("size", 256), used.get("scale", 1.3))
 
 
 @dataclass
@@ -110,13 +87,13 @@ def find_files(given: list[Path]) -> list[Path]:
     return files
 
 
-def judge(path: Path, trained: Trained, cutter: Cutter, frames: int, device: torch.device) -> FileVerdict:
-    """The verdict on one file; what cannot be read, or has no face, gives a verdict that says so."""
+def judge(path: Path, trained: Trained, models: Models, frames: int, device: torch.device) -> FileVerdict:
+    """The verdict on one file, cut by ``models``; what cannot be read, or has no face, gives one that says so."""
     verdict = FileVerdict(path)
     try:
         media = open_media(path)
         wanted = _indices(media.total, frames, trained.cfg.data)
-        tracks, empty = find_tracks(media.read(wanted), cutter.detect, cutter.predict, cutter.size, cutter.scale)
+        tracks, empty = find_tracks(media.read(wanted), models.find, models.crop)
     except DataError as error:
         verdict.note, verdict.failed = str(error).removeprefix(f"{shown(path)}: "), True
         return verdict
@@ -140,7 +117,7 @@ def _indices(total: int, frames: int, data: DataConfig) -> Sequence[int]:
     if RECIPES.get(data.recipe.name).neighbors and not data.allow_sparse:
         given = data.recipe.params
         return indices(total, frames, Shape(**{key: given[key] for key in ("length", "stride") if key in given}))
-    return frame_indices(total, frames, "even" if frames else "all")
+    return Sampling("even" if frames else "all", frames).indices(total)
 
 
 @dataclass
@@ -148,7 +125,7 @@ class _Memory:
     """A frame store of faces that were cut just now; see :class:`training.data.select.Faces`."""
 
     crops: dict[str, np.ndarray]
-    points: dict[str, np.ndarray]
+    points: dict[str, np.ndarray | None]
 
     def of(self, record: Record) -> _Memory:  # noqa: ARG002 - one store holds them all
         return self
@@ -157,7 +134,10 @@ class _Memory:
         return self.crops[record.key]
 
     def landmarks(self, record: Record) -> np.ndarray:
-        return self.points[record.key]
+        points = self.points[record.key]
+        if points is None:
+            raise DataError("this method needs landmarks, and the faces it was trained on were cut without any")
+        return points
 
 
 def _score(tracks: list[Track], trained: Trained, device: torch.device) -> list[FaceVerdict]:
@@ -184,7 +164,7 @@ def _score(tracks: list[Track], trained: Trained, device: torch.device) -> list[
     return verdicts
 
 
-def _rows(tracks: list[Track]) -> Iterator[tuple[Record, Any]]:
+def _rows(tracks: list[Track]) -> Iterator[tuple[Record, Cut]]:
     for number, track in enumerate(tracks):
         for cut in track.cuts:
             name = str(number)

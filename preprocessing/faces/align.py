@@ -6,6 +6,8 @@ five-point template (Deng et al., 2019), with a margin around it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -15,16 +17,51 @@ from training.core.errors import DataError
 # corners (the corners are 48 and 54). Published crops were made with these.
 FIVE_POINTS = (37, 44, 30, 49, 55)
 
-# ArcFace's template for a 112 x 112 crop: eyes, nose tip, mouth corners; widened from its 96 columns by 8 on each side.
-ARCFACE = np.array(
-    [(30.2946, 51.6963), (65.5318, 51.5014), (48.0252, 71.7366), (33.5493, 92.3655), (62.7299, 92.2041)]
-) + (8.0, 0.0)
+# ArcFace's template for a crop of 96 columns and 112 rows: eyes, nose tip, mouth corners.
+ARCFACE = np.array([(30.2946, 51.6963), (65.5318, 51.5014), (48.0252, 71.7366), (33.5493, 92.3655), (62.7299, 92.2041)])
 
 
-def template(size: int = 256, scale: float = 1.3) -> np.ndarray:
-    """``(5, 2)``: where the five points lie in a ``size`` x ``size`` crop that shows ``scale`` times ArcFace's view."""
-    margin = (scale - 1) * size / 2
-    return (ARCFACE * size / 112 + margin) / scale
+def template(size: int = 256, scale: float = 1.3, dtype: type[np.floating] = np.float64) -> np.ndarray:
+    """``(5, 2)``: where the five points lie in a ``size`` x ``size`` crop that shows ``scale`` times ArcFace's view.
+
+    ``dtype`` is what it is computed in: published crops were made in float32.
+    """
+    points = ARCFACE.astype(dtype)
+    points[:, 0] += 8  # from 96 columns to 112
+    return (points * size / 112 + (scale - 1) * size / 2) * (1 / scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """What a face's picture shows.
+
+    Args:
+        size: width and height in pixels, without margin.
+        scale: how much of the surroundings is in it; 1 is ArcFace's view.
+        margin: pixels more on every side, at the same magnification, for methods that crop later themselves.
+    """
+
+    size: int = 256
+    scale: float = 1.3
+    margin: int = 0
+
+    @property
+    def side(self) -> int:
+        """Width and height of the picture in pixels, margin included."""
+        return self.size + 2 * self.margin
+
+    def around(self, matrix: np.ndarray) -> np.ndarray:
+        """``matrix`` to the crop without margin as one to the crop with it."""
+        return matrix + np.array([(0, 0, self.margin), (0, 0, self.margin)])
+
+    def of_face(self, points: np.ndarray) -> np.ndarray:
+        """``(2, 3)`` matrix to the crop without margin that shows the face with these 68 or 81 landmarks upright."""
+        return similarity(points[list(FIVE_POINTS)], template(self.size, self.scale))
+
+    def of_picture(self, height: int, width: int) -> np.ndarray:
+        """``(2, 3)`` matrix that stretches a whole picture over the crop, pixel edges onto pixel edges."""
+        x, y = self.size / width, self.size / height
+        return np.array([(x, 0, (x - 1) / 2), (0, y, (y - 1) / 2)])
 
 
 def similarity(points: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -44,6 +81,26 @@ def similarity(points: np.ndarray, target: np.ndarray) -> np.ndarray:
     factor = np.vdot(centered, y - y.mean()) / spread
     shift = y.mean() - factor * x.mean()
     return np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]])
+
+
+def similarity_in_float32(points: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The same with the rounding of published crops: ``(2, 3)`` float64 that holds what 32 bits made of it.
+
+    They were cut by scikit-image's least squares in single precision; a matrix that differs in the last bit moves
+    some pixels to another gray level. Umeyama (1991): covariance, its singular values, eqs. 39 to 42.
+    """
+    x, y = (np.asarray(side, np.float32) for side in (points, target))
+    centered, moved = x - x.mean(axis=0), y - y.mean(axis=0)
+    left, strengths, right = np.linalg.svd(moved.T @ centered / len(x))
+    signs = np.ones(2)
+    if np.linalg.det(left) * np.linalg.det(right) < 0:
+        signs[1] = -1
+    matrix = np.empty((2, 3))
+    matrix[:, :2] = left @ np.diag(signs) @ right
+    factor = 1.0 / centered.var(axis=0).sum() * (strengths @ signs)
+    matrix[:, 2] = y.mean(axis=0) - factor * (matrix[:, :2] @ x.mean(axis=0))
+    matrix[:, :2] *= factor
+    return matrix
 
 
 def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:

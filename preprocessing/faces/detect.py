@@ -1,21 +1,22 @@
-"""Find faces and their landmarks with dlib."""
+"""Find faces with dlib: which there are, how sure that is, and which of several to take."""
 
 from __future__ import annotations
 
-import hashlib
+import inspect
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import dlib
 import numpy as np
 
 from training.core.config import Spec, instantiate
 from training.core.errors import ConfigError, WeightsError, did_you_mean
-from training.core.paths import shown
+from training.core.paths import WEIGHTS, shown
 
-POINT_COUNTS = (68, 81)
+WHOLE = "already-cropped"
+"""In place of a detector's name: pictures that are crops already."""
+CNN_WEIGHTS = WEIGHTS / "mmod_human_face_detector.dat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +29,49 @@ class Face:
     bottom: int
     score: float
 
+    @property
+    def width(self) -> int:
+        """In pixels."""
+        return self.right - self.left + 1
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+        return self.bottom - self.top + 1
+
+    @property
+    def area(self) -> int:
+        """In pixels."""
+        return self.width * self.height
+
     def overlap(self, other: Face) -> float:
         """Intersection over union of the two boxes, 0 to 1."""
         width = min(self.right, other.right) - max(self.left, other.left) + 1
         height = min(self.bottom, other.bottom) - max(self.top, other.top) + 1
         shared = max(width, 0) * max(height, 0)
-        return shared / (self._area() + other._area() - shared)
+        return shared / (self.area + other.area - shared)
 
-    def _area(self) -> int:
-        return (self.right - self.left + 1) * (self.bottom - self.top + 1)
+    def marked(self, mask: np.ndarray) -> int:
+        """How many pixels of the box ``mask``, a ``(H, W)`` bool array, marks."""
+        inside = mask[max(self.top, 0) : max(self.bottom + 1, 0), max(self.left, 0) : max(self.right + 1, 0)]
+        return int(np.count_nonzero(inside))
 
 
 class FaceDetector(Protocol):
-    """Finds the faces in ``(H, W, 3)`` uint8 RGB, best score first. Its options are its attributes of the same name."""
+    """Finds the faces in a uint8 picture, ``(H, W, 3)`` RGB or ``(H, W)`` gray, best score first.
 
-    def __call__(self, image: np.ndarray) -> list[Face]:
-        """The faces; an empty list where there is none."""
+    Its options are its attributes of the same name.
+    """
+
+    upsample: int
+    """How often it doubles a picture first."""
+
+    def __call__(self, image: np.ndarray, upsample: int | None = None) -> list[Face]:
+        """The faces, an empty list where there is none; ``upsample`` is for this once."""
+        ...
+
+    def confirm(self, crop: np.ndarray) -> bool:
+        """Whether a gray ``crop``, cut around what was taken for a face, shows one."""
         ...
 
 
@@ -57,68 +85,94 @@ class HogDetector:
     """
 
     def __init__(self, upsample: int = 1, min_score: float = 0.3) -> None:
-        if upsample < 0:
-            raise ConfigError(f"'detector.upsample' is {upsample}; expected 0 or more")
-        self.upsample, self.min_score = upsample, min_score
+        self.upsample, self.min_score = _checked(upsample), min_score
         self._detector = dlib.get_frontal_face_detector()
 
-    def __call__(self, image: np.ndarray) -> list[Face]:
+    def __call__(self, image: np.ndarray, upsample: int | None = None) -> list[Face]:
         """See :class:`FaceDetector`."""
-        boxes, scores, _ = self._detector.run(image, self.upsample, min(0.0, self.min_score))
-        faces = [Face(b.left(), b.top(), b.right(), b.bottom(), score) for b, score in zip(boxes, scores, strict=True)]
-        return sorted((f for f in faces if f.score > self.min_score), key=lambda f: -f.score)
+        times = self.upsample if upsample is None else upsample
+        boxes, scores, _ = self._detector.run(image, times, min(0.0, self.min_score))
+        return _faces(boxes, scores, self.min_score)
+
+    def confirm(self, crop: np.ndarray) -> bool:
+        """See :class:`FaceDetector`: at any score that dlib takes, doubling the crop only if need be."""
+        return any(len(self._detector(crop, times)) > 0 for times in (0, 1))
 
 
-FACE_DETECTORS: dict[str, type[FaceDetector]] = {"hog": HogDetector}
+class CnnDetector:
+    """dlib's CNN detector (King, Max-Margin Object Detection, 2015), for faces that are not frontal; slow on a CPU.
+
+    It was trained on pictures that are free for non-commercial use only.
+
+    Args:
+        upsample: how often to double the picture first; 0 finds faces from about 80 px.
+        min_score: detections at or below it are dropped; faces usually score about 1.
+    """
+
+    def __init__(self, upsample: int = 0, min_score: float = 0.5) -> None:
+        self.upsample, self.min_score = _checked(upsample), min_score
+        if not CNN_WEIGHTS.is_file():
+            raise WeightsError(f"no face detector {shown(CNN_WEIGHTS)}; install.sh puts it there")
+        self._detector = dlib.cnn_face_detection_model_v1(str(CNN_WEIGHTS))
+
+    def __call__(self, image: np.ndarray, upsample: int | None = None) -> list[Face]:
+        """See :class:`FaceDetector`."""
+        found = self._detector(image, self.upsample if upsample is None else upsample)
+        return _faces([f.rect for f in found], [f.confidence for f in found], self.min_score)
+
+    def confirm(self, crop: np.ndarray) -> bool:  # noqa: ARG002 - the other detector looks again
+        """See :class:`FaceDetector`: it knows faces from other things at first sight."""
+        return True
 
 
-def build_detector(spec: Spec) -> FaceDetector:
-    """The face detector that ``spec`` names, with its options.
+DETECTORS: dict[str, type[FaceDetector]] = {"hog": HogDetector, "cnn": CnnDetector}
+
+
+def build_detectors(spec: Spec) -> dict[str, FaceDetector]:
+    """The face detector that ``spec`` names with its options; or a chain, ``hog,cnn``, each with those in its name.
 
     Raises:
         ConfigError: there is none of that name, or it has no such option.
+        WeightsError: its model is not there.
     """
-    if spec.name not in FACE_DETECTORS:
-        raise spec.at.error(f"is '{spec.name}'; {did_you_mean(spec.name, FACE_DETECTORS)}")
-    return instantiate(FACE_DETECTORS[spec.name], spec.params, {}, spec.at)
+    names = spec.name.split(",")
+    known = list(DETECTORS) if len(names) > 1 else [*DETECTORS, WHOLE]
+    for name in names:
+        if name not in DETECTORS:
+            raise spec.at.error(f"is '{spec.name}'; {did_you_mean(name, known)}")
+    if len(names) == 1:
+        return {spec.name: instantiate(DETECTORS[spec.name], spec.params, {}, spec.at)}
+    for name, given in spec.params.items():
+        if name not in names or not isinstance(given, dict):
+            raise spec.at.child(name).error(f"is none of the chain's; options go below a name: {names[0]}: {{...}}")
+    return {name: instantiate(DETECTORS[name], spec.params.get(name, {}), {}, spec.at.child(name)) for name in names}
 
 
-def follow(faces: list[Face], last: Face | None) -> Face | None:
-    """Which of ``faces`` (best first) to take: the one that most overlaps ``last``, else the best, else None."""
-    if last is not None and any(face.overlap(last) > 0 for face in faces):
-        return max(faces, key=lambda face: face.overlap(last))
-    return faces[0] if faces else None
+def described(detectors: dict[str, FaceDetector]) -> dict[str, Any]:
+    """What :func:`build_detectors` must be told to build them again."""
+    options = {
+        name: {option: getattr(detect, option) for option in inspect.signature(type(detect)).parameters}
+        for name, detect in detectors.items()
+    }
+    return {"name": ",".join(options), **(options if len(options) > 1 else next(iter(options.values())))}
 
 
-class LandmarkPredictor:
-    """dlib's regression trees (Kazemi and Sullivan 2014); the file decides between 68 and 81 points.
+def ranked(faces: list[Face], last: Face | None = None, mask: np.ndarray | None = None) -> list[Face]:
+    """``faces`` in the order to take them: by what a ``mask`` (see :meth:`Face.marked`) marks of them, where there is
+    one, then by overlap with the ``last`` box of the one that is followed, then by score."""
+    return sorted(
+        faces,
+        key=lambda f: (f.marked(mask) if mask is not None else 0, f.overlap(last) if last else 0, f.score),
+        reverse=True,
+    )
 
-    Raises:
-        WeightsError: the file is missing or no such model.
-    """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        if not path.is_file():
-            raise WeightsError(
-                f"no landmark predictor {shown(path)}; install.sh puts the 68-point one there, "
-                "weights/README.md says where the 81-point one comes from"
-            )
-        try:
-            self._predictor = dlib.shape_predictor(str(path))
-        except RuntimeError as error:
-            raise WeightsError(f"{shown(path)}: not a dlib landmark predictor ({error})") from error
-        self.points = len(self(np.zeros((64, 64, 3), np.uint8), Face(0, 0, 63, 63, 0.0)))
-        if self.points not in POINT_COUNTS:
-            raise WeightsError(f"{shown(path)}: predicts {self.points} points; expected 68 or 81")
+def _checked(upsample: int) -> int:
+    if upsample < 0:
+        raise ConfigError(f"'detector.upsample' is {upsample}; expected 0 or more")
+    return upsample
 
-    def __call__(self, image: np.ndarray, face: Face) -> np.ndarray:
-        """``(68 or 81, 2)`` float64 x, y in pixels of ``image`` (uint8 RGB)."""
-        shape = self._predictor(image, dlib.rectangle(face.left, face.top, face.right, face.bottom))
-        return np.array([(p.x, p.y) for p in shape.parts()], np.float64)
 
-    @cached_property
-    def sha256(self) -> str:
-        """Of the model file, as recorded in manifests."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+def _faces(boxes: Iterable[dlib.rectangle], scores: Iterable[float], min_score: float) -> list[Face]:
+    faces = [Face(b.left(), b.top(), b.right(), b.bottom(), score) for b, score in zip(boxes, scores, strict=True)]
+    return sorted((face for face in faces if face.score > min_score), key=lambda face: -face.score)

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from preprocessing.faces.align import FIVE_POINTS, carry, similarity, template, warp
-from preprocessing.faces.detect import Face, FaceDetector, LandmarkPredictor
+from preprocessing.faces.align import Crop, warp
+from preprocessing.faces.detect import Face
+from preprocessing.faces.find import Finder, Found
+from preprocessing.faces.video import Shot
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +21,9 @@ class Cut:
     """Of the frame in the source."""
     box: Face
     crop: np.ndarray
-    """``(size, size, 3)`` uint8 RGB."""
-    landmarks: np.ndarray
-    """``(68 or 81, 2)`` float32 in crop pixels."""
+    """``(side, side, 3)`` uint8 RGB."""
+    landmarks: np.ndarray | None
+    """``(68 or 81, 2)`` float32 in crop pixels; None where faces are cut without."""
 
 
 @dataclass(slots=True)
@@ -36,43 +38,34 @@ class Track:
         return self.cuts[-1].box
 
 
-def find_tracks(
-    frames: Iterable[tuple[int, np.ndarray]],
-    detect: FaceDetector,
-    predict: LandmarkPredictor,
-    size: int = 256,
-    scale: float = 1.3,
-) -> tuple[list[Track], list[int]]:
-    """The faces of ``frames``, longest track first, and the indices of frames without any.
+def find_tracks(shots: Iterable[Shot], find: Finder, crop: Crop) -> tuple[list[Track], list[int]]:
+    """The faces of ``shots``, longest track first, and the indices of frames without any.
 
-    A detection joins the track whose last box it overlaps most; every track takes one per frame, and what overlaps
-    none begins a track of its own.
+    A face joins the track whose last box it overlaps most; every track takes one per frame, and what overlaps none
+    begins a track of its own.
     """
     tracks: list[Track] = []
     empty: list[int] = []
-    target = template(size, scale)
-    for index, image in frames:
-        found = detect(image)
-        if not found:
-            empty.append(index)
-        for track, face in _assign(tracks, found):
-            points = predict(image, face)
-            matrix = similarity(points[list(FIVE_POINTS)], target)
-            track.cuts.append(Cut(index, face, warp(image, matrix, size), carry(points, matrix)))
+    for shot in shots:
+        faces = find.every(shot, [track.last for track in tracks])
+        if not faces:
+            empty.append(shot.index)
+        for track, found in _assign(tracks, faces):
+            track.cuts.append(Cut(shot.index, found.face, warp(shot.rgb, found.matrix, crop.side), found.landmarks))
     return sorted(tracks, key=lambda track: -len(track.cuts)), empty
 
 
-def _assign(tracks: list[Track], found: list[Face]) -> list[tuple[Track, Face]]:
+def _assign(tracks: list[Track], faces: list[Found]) -> list[tuple[Track, Found]]:
     """Which track each face of one frame belongs to; new tracks are added to ``tracks``."""
-    pairs = [(track.last.overlap(face), t, f) for t, track in enumerate(tracks) for f, face in enumerate(found)]
+    pairs = [(track.last.overlap(found.face), t, f) for t, track in enumerate(tracks) for f, found in enumerate(faces)]
     given: dict[int, Track] = {}
     taken: set[int] = set()
     for overlap, t, f in sorted(pairs, key=lambda pair: -pair[0]):
         if overlap > 0 and t not in taken and f not in given:
             given[f] = tracks[t]
             taken.add(t)
-    for f in range(len(found)):
+    for f in range(len(faces)):
         if f not in given:
             given[f] = Track()
             tracks.append(given[f])
-    return [(given[f], face) for f, face in enumerate(found)]
+    return [(given[f], found) for f, found in enumerate(faces)]

@@ -1,4 +1,4 @@
-"""Frames of a video, of a folder of pictures, or the one of a picture: RGB arrays, and a note on what was amiss."""
+"""Frames of a video, of a folder of pictures, or the one of a picture, and a note on what was amiss."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import contextlib
 import io
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import av
 import cv2
@@ -22,7 +24,32 @@ VIDEO_SUFFIXES = frozenset(
     (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".wmv", ".flv", ".3gp")
 )
 PICTURE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"))
-Sampling = Literal["even", "first", "all"]
+
+
+@dataclass(eq=False)
+class Shot:
+    """One frame. It is converted only to what is asked for, and only once."""
+
+    index: int
+    """In the video."""
+    source: av.VideoFrame | np.ndarray
+    """As decoded, or RGB."""
+
+    @cached_property
+    def rgb(self) -> np.ndarray:
+        """``(H, W, 3)`` uint8, upright."""
+        return self.source if isinstance(self.source, np.ndarray) else self._upright("rgb24")
+
+    @cached_property
+    def gray(self) -> np.ndarray:
+        """``(H, W)`` uint8, upright: of a decoded frame its luma, which costs next to nothing."""
+        if isinstance(self.source, np.ndarray):
+            return cv2.cvtColor(self.source, cv2.COLOR_RGB2GRAY)
+        return self._upright("gray")
+
+    def _upright(self, form: str) -> np.ndarray:
+        """With the container's display rotation applied."""
+        return np.ascontiguousarray(np.rot90(self.source.to_ndarray(format=form), round(self.source.rotation / 90)))
 
 
 class Media(Protocol):
@@ -36,8 +63,8 @@ class Media(Protocol):
     note: str | None
     facts: dict[str, Any]
 
-    def read(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
-        """``(index, (H, W, 3) uint8 RGB)`` for each of the increasing ``indices`` that can be decoded."""
+    def read(self, indices: Sequence[int]) -> Iterator[Shot]:
+        """A shot for each of the increasing ``indices`` that can be decoded."""
         ...
 
 
@@ -61,18 +88,6 @@ def in_natural_order(name: str) -> list[str | int]:
     return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", name))]
 
 
-def frame_indices(total: int, wanted: int, sampling: Sampling = "even") -> Sequence[int]:
-    """Which of ``total`` frames to take: ``wanted`` from first to last evenly, the first ``wanted``, or all.
-
-    ``even`` is ``linspace(0, total - 1, wanted)`` truncated, each index once: all of them when there are fewer.
-    """
-    if sampling == "all" or total <= wanted:
-        return range(total)  # damaged headers announce billions
-    if sampling == "first":
-        return range(wanted)
-    return sorted(set(np.linspace(0, total - 1, wanted, dtype=int).tolist()))
-
-
 class VideoFile:
     """A video, decoded from its start in one go: seeking is slower, and wrong in damaged files."""
 
@@ -83,37 +98,67 @@ class VideoFile:
         if self.total == 0:
             raise DataError(f"{shown(path)}: holds no video frames")
 
-    def read(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+    def read(self, indices: Sequence[int]) -> Iterator[Shot]:
         """See :class:`Media`. Frames come upright, each in its own size: some streams change it on the way."""
         wanted = indices if isinstance(indices, range) else frozenset(indices)
         last = indices[-1] if indices else -1
         self._seen = self._damaged = 0
+        came = False
+        places = self._places() if last + 1 > 2 * len(indices) else None
         with self._open() as container:
-            for index, frame in enumerate(self._decode(container)):
-                if index in wanted and (pixels := self._upright(frame)) is not None:
-                    yield index, pixels
+            for index, frame in self._decode(container, wanted, places):
+                came = True
+                if index in wanted and (shot := self._shot(index, frame)) is not None:
+                    yield shot
                 if index >= last:
                     break
-        if self._seen == 0:
+        if not came:
             raise DataError(f"{shown(self.path)}: no frame can be decoded of {self.total} announced ones")
         if self._seen <= last:
             self.note = f"decoded {self._seen} of {self.total} announced frames"
         elif self._damaged:
             self.note = f"{self._damaged} damaged packets or frames left out"
 
-    def _decode(self, container: av.container.InputContainer) -> Iterator[av.VideoFrame]:
+    def _decode(
+        self, container: av.container.InputContainer, wanted: Container[int], places: dict[int, int] | None
+    ) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Frames with their indices; with ``places`` only those that are ``wanted`` or needed to decode others."""
         packets = container.demux(video=0)
+        codec = container.streams.video[0].codec_context
         while True:
             try:
-                frames = next(packets).decode()
+                packet = next(packets)
+                if places is not None:
+                    codec.skip_frame = "DEFAULT" if places.get(packet.pts) in wanted else "NONREF"
+                frames = packet.decode()
             except StopIteration:
                 return
             except av.FFmpegError:
                 self._damaged += 1
                 continue
+            if places is not None:
+                self._seen += packet.size > 0
+                yield from ((places[frame.pts], frame) for frame in frames if frame.pts in places)
+                continue
             for frame in frames:
                 self._seen += 1
-                yield frame
+                yield self._seen - 1, frame
+
+    def _places(self) -> dict[int, int] | None:
+        """Index by time stamp, where each frame has one of its own and the codec marks those that no other refers to.
+
+        Passing over these saves a quarter to a third of the decoding and changes no pixel of the others.
+        """
+        with self._open() as container:
+            if container.streams.video[0].codec_context.name != "h264":
+                return None
+            try:
+                stamps = [None if p.is_discard else p.pts for p in container.demux(video=0) if p.size]
+            except av.FFmpegError:
+                return None
+        if None in stamps or len(set(stamps)) < len(stamps):
+            return None
+        return {stamp: index for index, stamp in enumerate(sorted(stamps))}
 
     def _open(self) -> av.container.InputContainer:
         try:
@@ -131,15 +176,17 @@ class VideoFile:
         codec.thread_count = 1
         return container
 
-    def _upright(self, frame: av.VideoFrame) -> np.ndarray | None:
-        """``(H, W, 3)`` uint8 RGB with the container's display rotation applied; None if it is damaged."""
+    def _shot(self, index: int, frame: av.VideoFrame) -> Shot | None:
+        """The frame, None if it is damaged."""
         if frame.width * frame.height > self._megapixels * 1e6:
             raise DataError(f"{shown(self.path)}: {_too_large(frame.width, frame.height, self._megapixels)}")
+        shot = Shot(index, frame)
         try:
-            return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90)))
+            shot.gray  # noqa: B018 - the judge of what can be converted
         except (av.FFmpegError, ValueError):
             self._damaged += 1
             return None
+        return shot
 
 
 def _announced(container: av.container.InputContainer) -> int:
@@ -187,7 +234,7 @@ class Picture:
         if width * height > megapixels * 1e6:
             raise self._error(_too_large(width, height, megapixels))
 
-    def read(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+    def read(self, indices: Sequence[int]) -> Iterator[Shot]:
         """See :class:`Media`."""
         try:
             with self._pillow() as image:
@@ -197,7 +244,7 @@ class Picture:
         except (OSError, ValueError, SyntaxError) as error:
             raise self._error(f"damaged picture ({error})") from error
         if 0 in indices:
-            yield 0, self._opencv() if pixels is None else np.array(pixels)
+            yield Shot(0, self._opencv() if pixels is None else np.array(pixels))
 
     @contextlib.contextmanager
     def _pillow(self) -> Iterator[Image.Image]:
@@ -229,18 +276,18 @@ class FrameFolder:
         if self.total == 0:
             raise DataError(f"{shown(path)}: holds no pictures")
 
-    def read(self, indices: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+    def read(self, indices: Sequence[int]) -> Iterator[Shot]:
         """See :class:`Media`; damaged pictures are passed over and counted."""
         damaged = []
         for index in indices:
             try:
                 picture = Picture(self.path / self._names[index], self._megapixels)
-                ((_, image),) = picture.read([0])
+                (shot,) = picture.read([0])
             except DataError:
                 damaged.append(self._names[index])
             else:
                 self.facts = self.facts or picture.facts
-                yield index, image
+                yield Shot(index, shot.source)
         if len(damaged) == len(indices):
             raise DataError(f"{shown(self.path)}: no picture can be read of {len(indices)}")
         if damaged:

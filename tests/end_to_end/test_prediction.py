@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 from preprocessing import preprocess, rearrange
+from preprocessing.faces.align import Crop
 from preprocessing.faces.detect import Face
+from preprocessing.faces.find import Found
 from preprocessing.faces.tracks import find_tracks
+from preprocessing.faces.video import Shot
 from tests.unit.media import face, face_video, needs_predictor, write_picture, write_video
 from training import predict, train
 from training import test as test_entry
@@ -73,7 +76,8 @@ def test_clips_of_a_file_are_those_of_testing_and_a_picture_has_none(home: Path,
     found = judged(tmp_path, tmp_path / "out", home / "raw/test/real/2.mp4", picture)
     [only] = found["2.mp4"]["faces"]
     assert [clip["frame"] for clip in only["frames"]] == expected.frame.tolist() == [0, 3]
-    np.testing.assert_allclose([clip["fake_prob"] for clip in only["frames"]], expected.fake_prob, rtol=0, atol=1e-6)
+    # Testing saw other frames before, near whose face it looked, so a crop may differ by a fraction of a pixel.
+    np.testing.assert_allclose([clip["fake_prob"] for clip in only["frames"]], expected.fake_prob, rtol=0, atol=1e-4)
     assert found["one.png"]["fake_prob"] is None and "no video has 2 frames in a row" in found["one.png"]["note"]
 
 
@@ -124,11 +128,13 @@ def test_tracks_take_each_face_once_per_frame_and_start_anew_elsewhere() -> None
     def box(left: int) -> Face:
         return Face(left, 0, left + 9, 9, 1.0)
 
-    detections = [[box(0), box(50)], [box(52), box(3)], [], [box(5)], [box(100)]]
-    marks = iter(detections)
-    points = np.random.default_rng(0).uniform(0, 60, (68, 2))
-    frames = [(i, np.zeros((64, 128, 3), np.uint8)) for i in range(len(detections))]
-    tracks, empty = find_tracks(frames, lambda image: next(marks), lambda image, found: points, size=32)
+    class Boxes(list):
+        def every(self, shot: Shot, lasts: list[Face]) -> list[Found]:  # noqa: ARG002 - as finders are
+            return [Found(face, np.eye(2, 3), None) for face in self[shot.index]]
+
+    boxes = Boxes([[box(0), box(50)], [box(52), box(3)], [], [box(5)], [box(100)]])
+    shots = [Shot(i, np.zeros((64, 128, 3), np.uint8)) for i in range(len(boxes))]
+    tracks, empty = find_tracks(shots, boxes, Crop(32))
     assert [[cut.index for cut in track.cuts] for track in tracks] == [[0, 1, 3], [0, 1], [4]]
     assert [[cut.box.left for cut in track.cuts] for track in tracks] == [[0, 3, 5], [50, 52], [100]]
     assert empty == [2]

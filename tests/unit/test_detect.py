@@ -1,18 +1,16 @@
-"""dlib on a real face, the choice among several, and the messages about model files."""
+"""dlib on a real face, chains of detectors, and the choice among several faces."""
 
 from __future__ import annotations
 
-import dlib
 import numpy as np
 import pytest
 import skimage.data
 from hypothesis import given
 from hypothesis import strategies as st
 
-from preprocessing.faces.detect import Face, HogDetector, LandmarkPredictor, build_detector, follow
-from tests.unit.media import PREDICTOR, needs_predictor
+from preprocessing.faces.detect import CNN_WEIGHTS, Face, HogDetector, build_detectors, described, ranked
 from training.core.config import Spec
-from training.core.errors import ConfigError, WeightsError
+from training.core.errors import ConfigError
 
 
 def test_the_best_score_wins_over_a_false_hit_of_the_same_width():
@@ -41,12 +39,27 @@ def test_upsampling_finds_smaller_faces():
         (Spec(name="hog", params={"min_scor": 1}), "did you mean 'min_score'?"),
         (Spec(name="hog", params={"min_score": "high"}), "expected float"),
         (Spec(name="hog", params={"upsample": -1}), "expected 0 or more"),
+        (Spec(name="hog,cnm"), "did you mean 'cnn'?"),
+        (Spec(name="hog,already-cropped"), "known: cnn, hog"),
+        (Spec(name="hog,cnn", params={"min_score": 0.2}), "options go below a name: hog: {...}"),
+        (Spec(name="hog,cnn", params={"hog": {"min_scor": 0.2}}), "did you mean 'min_score'?"),
     ],
 )
 def test_wrong_detector_options_are_named(spec, says):
     with pytest.raises(ConfigError) as error:
-        build_detector(spec)
+        build_detectors(spec)
     assert says in str(error.value)
+
+
+@pytest.mark.skipif(not CNN_WEIGHTS.is_file(), reason="no CNN detector; run ./install.sh")
+def test_a_chain_is_built_again_from_what_is_on_record():
+    built = build_detectors(Spec(name="hog,cnn", params={"cnn": {"min_score": 0.7}}))
+    facts = described(built)
+    assert facts == {
+        "name": "hog,cnn", "hog": {"upsample": 1, "min_score": 0.3}, "cnn": {"upsample": 0, "min_score": 0.7}
+    }  # fmt: skip
+    name = facts.pop("name")
+    assert described(build_detectors(Spec(name=name, params=facts))) == {"name": name, **facts}
 
 
 boxes = st.builds(
@@ -65,59 +78,25 @@ def test_overlap_is_symmetric_and_one_for_equal_boxes(a, b):
 
 
 @given(st.lists(boxes, max_size=4), st.none() | boxes)
-def test_the_face_followed_is_one_of_those_found(faces, last):
-    chosen = follow(faces, last)
-    assert (chosen in faces) if faces else (chosen is None)
+def test_ranking_loses_no_face_and_begins_with_the_one_followed(faces, last):
+    order = ranked(faces, last)
+    assert sorted(order, key=id) == sorted(faces, key=id)
+    if order and last is None:
+        assert order[0].score == max(face.score for face in faces)
+    elif order:
+        assert order[0].overlap(last) == max(face.overlap(last) for face in faces)
 
 
 def test_the_same_person_is_followed_and_a_cut_starts_anew():
     left, right = Face(0, 0, 99, 99, 1.0), Face(200, 0, 299, 99, 2.0)
-    assert follow([right, left], None) == right
-    assert follow([right, left], Face(5, 5, 104, 104, 0.5)) == left
-    assert follow([right, left], Face(500, 500, 600, 600, 0.5)) == right
-    assert follow([], left) is None
+    assert ranked([right, left])[0] == right
+    assert ranked([right, left], Face(5, 5, 104, 104, 0.5))[0] == left
+    assert ranked([right, left], Face(500, 500, 600, 600, 0.5))[0] == right
 
 
-def test_a_missing_predictor_says_what_to_put_where(tmp_path):
-    with pytest.raises(WeightsError, match=r"none\.dat; install\.sh puts the 68-point one there"):
-        LandmarkPredictor(tmp_path / "none.dat")
-
-
-def test_another_file_is_no_predictor(tmp_path):
-    (tmp_path / "x.dat").write_text("hello")
-    with pytest.raises(WeightsError, match=r"x\.dat: not a dlib landmark predictor"):
-        LandmarkPredictor(tmp_path / "x.dat")
-
-
-def _train_predictor(path, points):
-    """A tiny predictor of ``points`` landmarks: dlib trains one on two pictures in no time."""
-    box = dlib.rectangle(10, 10, 80, 80)
-    shape = dlib.full_object_detection(box, [dlib.point(10 + i % 70, 10 + i // 2) for i in range(points)])
-    options = dlib.shape_predictor_training_options()
-    options.cascade_depth, options.num_trees_per_cascade_level, options.num_threads = 2, 2, 1
-    pictures = [np.random.default_rng(i).integers(0, 255, (100, 100), dtype=np.uint8) for i in range(2)]
-    dlib.train_shape_predictor(pictures, [[shape], [shape]], options).save(str(path))
-    return path
-
-
-@pytest.mark.parametrize("points", [68, 81])
-def test_the_number_of_landmarks_is_read_from_the_file(tmp_path, points):
-    predictor = LandmarkPredictor(_train_predictor(tmp_path / "p.dat", points))
-    assert predictor.points == points
-    assert predictor(np.zeros((99, 99, 3), np.uint8), Face(5, 5, 80, 80, 1.0)).shape == (points, 2)
-
-
-def test_another_number_of_landmarks_is_refused(tmp_path):
-    with pytest.raises(WeightsError, match="predicts 5 points; expected 68 or 81"):
-        LandmarkPredictor(_train_predictor(tmp_path / "p.dat", 5))
-
-
-@needs_predictor
-def test_landmarks_lie_in_the_face():
-    astronaut = skimage.data.astronaut()
-    [face] = HogDetector()(astronaut)
-    points = LandmarkPredictor(PREDICTOR)(astronaut, face)
-    assert points.shape == (68, 2)
-    assert (points.mean(axis=0) > (face.left, face.top)).all() and (
-        points.mean(axis=0) < (face.right, face.bottom)
-    ).all()
+def test_the_face_that_the_mask_marks_is_taken_whoever_was_before():
+    left, right = Face(0, 0, 99, 99, 1.0), Face(200, 0, 299, 99, 2.0)
+    mask = np.zeros((120, 320), bool)
+    mask[20:60, 20:60] = True
+    assert ranked([right, left], right, mask)[0] == left
+    assert (left.marked(mask), right.marked(mask), Face(-50, -50, 29, 29, 1.0).marked(mask)) == (1600, 0, 100)

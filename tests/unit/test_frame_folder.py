@@ -24,16 +24,16 @@ def test_frames_come_in_natural_order_of_their_names(folder):
     media = open_media(folder)
     assert media.total == 12
     found = list(media.read([0, 2, 10, 11]))
-    assert [index for index, _ in found] == [0, 2, 10, 11]
-    assert [int(image.mean()) for _, image in found] == [0, 6, 30, 33]
-    assert all(image.shape == (48, 64, 3) and image.dtype == np.uint8 for _, image in found)
+    assert [shot.index for shot in found] == [0, 2, 10, 11]
+    assert [int(shot.rgb.mean()) for shot in found] == [0, 6, 30, 33]
+    assert all(shot.rgb.shape == (48, 64, 3) and shot.rgb.dtype == np.uint8 for shot in found)
     assert media.note is None
 
 
 def test_damaged_pictures_are_passed_over_and_counted(folder):
     (folder / "frame2.png").write_bytes(b"no picture")
     media = open_media(folder)
-    assert [index for index, _ in media.read([0, 2, 10])] == [0, 10]
+    assert [shot.index for shot in media.read([0, 2, 10])] == [0, 10]
     assert media.note == "1 damaged pictures left out, frame2.png for one"
 
 

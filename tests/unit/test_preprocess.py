@@ -118,7 +118,7 @@ def test_processes_and_no_processes_give_the_same(raw, done, tmp_path):
 def test_other_settings_are_announced_and_done_again(raw, done, tmp_path, capsys):
     shutil.copytree(done, tmp_path / "out")
     assert run(raw, tmp_path / "out", "--size", "128", "--min-score", "0.2") == 0
-    assert f"{VIDEOS} videos are done again: settings changed (size, detector)" in capsys.readouterr().out
+    assert f"{VIDEOS} videos are done again: settings changed (detector, size)" in capsys.readouterr().out
     assert run(raw, tmp_path / "out") == 0
     make_manifest(tmp_path / "out")
     assert contents(tmp_path / "out") == contents(done)

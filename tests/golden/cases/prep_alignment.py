@@ -14,10 +14,22 @@ import cv2
 import numpy as np
 import skimage.data
 
-from preprocessing.faces.align import FIVE_POINTS, carry, similarity, template, warp, warp_mask
-from preprocessing.faces.detect import HogDetector, LandmarkPredictor
+from preprocessing.faces.align import (
+    FIVE_POINTS,
+    Crop,
+    carry,
+    similarity,
+    similarity_in_float32,
+    template,
+    warp,
+    warp_mask,
+)
+from preprocessing.faces.detect import HogDetector
+from preprocessing.faces.models import Detection, Models, build_models
+from preprocessing.faces.video import Shot
 from tests.golden.compare import Result
 from tests.golden.registry import Golden, case
+from training.core.config import Spec
 from training.core.paths import WEIGHTS
 
 PREDICTOR = WEIGHTS / "shape_predictor_68_face_landmarks.dat"
@@ -49,57 +61,61 @@ def within(entry: str, expected: Any, got: Any, allowed: float) -> Result:
 
 @case("prep/alignment")
 def alignment(golden: Golden) -> Iterator[Result]:
-    """Everything but the second pass, which the crops do not depend on."""
+    """Matrices of all entries; boxes, crops to the bit and landmarks in the crop of those whose picture is at hand."""
     made = pictures()
     for name, entry in golden["images"].items():
         if "five_points_source_xy" in entry:
             yield within(f"{name}.five_points_target_xy", entry["five_points_target_xy"], template(), 1e-4)
-            matrix = similarity(entry["five_points_source_xy"], template())
-            yield within(f"{name}.similarity_matrix_3x3", entry["similarity_matrix_3x3"][:2], matrix, 1e-4)
+            five, target = entry["five_points_source_xy"], template(dtype=np.float32)
+            matrix = entry["similarity_matrix_3x3"][:2]
+            yield within(f"{name}.similarity_matrix_3x3", matrix, similarity(five, template()), 1e-4)
+            yield within(f"{name}.similarity_matrix_3x3.exact", matrix, similarity_in_float32(five, target), 0)
         image = made.get(name)
         if image is None:
             yield Result(f"{name}.crop", None, f"its picture is not at hand ({entry['source']})")
         elif hashlib.sha256(image[..., ::-1].tobytes()).hexdigest() != entry["sha256_bgr_bytes"]:
             yield Result(f"{name}.crop", None, "this OpenCV or scikit-image makes another picture")
+        elif not PREDICTOR.is_file():
+            yield Result(f"{name}.crop", None, f"{PREDICTOR.name} is not in weights")
         else:
-            yield from detection(name, entry, image)
-            yield from crops(name, entry, image)
+            yield from exactly(name, entry, image)
+            yield from fast(name, entry, image)
 
 
-def detection(name: str, entry: dict[str, Any], image: np.ndarray) -> Iterator[Result]:
-    """Boxes at the reference's threshold, then the one that we would take."""
+def models(detection: Detection) -> Models:
+    """What cuts the published crops."""
+    return build_models(Spec(name="hog"), detection, PREDICTOR, False, Crop())
+
+
+def exactly(name: str, entry: dict[str, Any], image: np.ndarray) -> Iterator[Result]:
+    """All that the reference found and cut, bit for bit."""
     boxes = sorted([f.left, f.top, f.right, f.bottom] for f in HogDetector(min_score=0.0)(image))
     yield Result(f"{name}.rects_first_pass_ltrb", boxes == sorted(entry["rects_first_pass_ltrb"]), f"found {boxes}")
-    if "chosen_rect" not in entry:
+    found = models("exact").find(Shot(0, image))
+    yield Result(f"{name}.returned", (found is not None) == entry.get("returned", False), f"returns {found}")
+    if found is None:
         return
-    best = next(iter(HogDetector()(image)), None)
-    chosen = None if best is None else [best.left, best.top, best.right, best.bottom]
-    yield Result(f"{name}.chosen_rect", chosen == entry["chosen_rect"], f"takes {chosen}")
-    if best is None or chosen != entry["chosen_rect"]:
-        return
-    if not PREDICTOR.is_file():
-        yield Result(f"{name}.landmarks", None, f"{PREDICTOR.name} is not in weights")
-        return
-    points = LandmarkPredictor(PREDICTOR)(image, best)
-    yield within(f"{name}.five_points_source_xy", entry["five_points_source_xy"], points[list(FIVE_POINTS)], 1)
-    # The reference looks for landmarks again in the crop; ours are the first ones, moved there.
-    carried = carry(points, similarity(entry["five_points_source_xy"], template()))
-    mean = float(np.abs(carried - np.array(entry["landmarks_in_crop"]["xy"])).mean())
-    yield Result(f"{name}.landmarks_in_crop", mean <= 2, f"{mean:.2f} px on average, allowed 2")
-
-
-def crops(name: str, entry: dict[str, Any], image: np.ndarray) -> Iterator[Result]:
-    """The crop under the matrix from the entry's points."""
-    if "crop" not in entry:
-        return
-    matrix = similarity(entry["five_points_source_xy"], template())
-    crop = warp(image, matrix, 256)
-    thumbnail = cv2.resize(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), (16, 16), interpolation=cv2.INTER_AREA)
-    yield within(f"{name}.crop.grey_thumb16", entry["crop"]["grey_thumb16"], thumbnail, 1)
-    yield within(f"{name}.crop.mean_bgr", entry["crop"]["mean_bgr"], crop[..., ::-1].mean((0, 1)), 0.01)
-    yield within(f"{name}.crop.std_bgr", entry["crop"]["std_bgr"], crop[..., ::-1].std((0, 1)), 0.01)
+    box = [found.face.left, found.face.top, found.face.right, found.face.bottom]
+    yield Result(f"{name}.chosen_rect", box == entry["chosen_rect"], f"takes {box}")
+    crop = warp(image, found.matrix, 256)
+    digest = hashlib.sha256(np.ascontiguousarray(crop[..., ::-1]).tobytes()).hexdigest()
+    yield Result(f"{name}.crop.sha256", digest == entry["crop"]["sha256"], "the pixels are others")
+    yield within(f"{name}.landmarks_in_crop", entry["landmarks_in_crop"]["xy"], found.landmarks, 0)
     if "mask" in entry:
         mask = np.zeros(image.shape, np.uint8)
         cv2.ellipse(mask, (224, 110), (50, 65), 0, 0, 360, (255, 255, 255), -1)
-        share = (warp_mask(mask, matrix, 256) == 255).mean()
+        share = (warp_mask(mask, found.matrix, 256) == 255).mean()
         yield within(f"{name}.mask.share_255", entry["mask"]["share_255_after_threshold_1"], share, 1e-3)
+
+
+def fast(name: str, entry: dict[str, Any], image: np.ndarray) -> Iterator[Result]:
+    """That the default finds the same faces and aligns them alike: five points and landmarks within two pixels."""
+    found = models("fast").find(Shot(0, image))
+    yield Result(f"{name}.returned.fast", (found is not None) == entry.get("returned", False), f"returns {found}")
+    if found is None or not entry.get("returned"):
+        return
+    mean = float(np.abs(found.landmarks - np.array(entry["landmarks_in_crop"]["xy"])).mean())
+    yield Result(f"{name}.landmarks_in_crop.fast", mean <= 2, f"{mean:.2f} px on average, allowed 2")
+    back = cv2.invertAffineTransform(found.matrix)
+    five = carry(found.landmarks[list(FIVE_POINTS)], back)
+    yield within(f"{name}.five_points_source_xy.fast", entry["five_points_source_xy"], five, 2)

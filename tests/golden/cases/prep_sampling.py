@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from preprocessing.faces.video import frame_indices
+from preprocessing.faces.sampling import Sampling
 from tests.golden.compare import Result
 from tests.golden.registry import Golden, case
 from training.data.select import SAMPLING
@@ -14,7 +14,7 @@ from training.data.select import SAMPLING
 def sampling(golden: Golden) -> Iterator[Result]:
     """The distinct indices of 32 evenly spaced frames, for many lengths; the loader's first ones, by our switch."""
     for total, expected in golden["preprocess_indices"].items():
-        ours = list(frame_indices(int(total), 32, "even"))
+        ours = list(Sampling("even", 32).indices(int(total)))
         yield Result(f"preprocess_indices.{total}", ours == expected["distinct"], f"takes {ours}")
     for situation, expected in golden["loader_frame_mode"].items():
         available, count = (int(part.partition("=")[2]) for part in situation.split(","))
