@@ -41,7 +41,7 @@ class WildDeepfake(Layout):
             splits="official train and test; val: a tenth of train's archives (ours)",
             terms="agreement form; research only",
             contact="form in the repository OpenTAI/wild-deepfake, or its page at Hugging Face",
-            traps="faces are cut already, 224 x 224: a detector misses some, and our crops reach over the border",
+            traps="face crops already, 224 x 224: --detector already-cropped, or crops reach over the border",
             paper="Zi et al., WildDeepfake: A Challenging Real-World Dataset for Deepfake Detection, ACM MM 2020",
             unverified="that archives of one number belong together, and that no other pictures lie beside the frames",
         )
