@@ -18,7 +18,8 @@ def supervised_contrast(z: Tensor, group: Tensor, temperature: float) -> Tensor:
         A scalar; rows whose group has no other member, or all, do not count, and without any left it is 0.
     """
     itself = torch.eye(z.shape[-2], dtype=torch.bool, device=z.device)
-    likeness = (z @ z.mT / temperature).masked_fill(itself, -torch.inf)
+    with torch.autocast(z.device.type, enabled=False):  # bf16 would blur the likeness of near rows
+        likeness = (z.float() @ z.float().mT / temperature).masked_fill(itself, -torch.inf)
     share = likeness - likeness.logsumexp(-1, keepdim=True)  # its logarithm
     same = (group[..., :, None] == group[..., None, :]) & ~itself
     partners = same.sum(-1)
