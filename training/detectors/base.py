@@ -17,7 +17,7 @@ LossFn = Callable[[], Losses]
 Update = Callable[..., Losses]
 """``update(loss_fn, group="main")``: one optimizer step on the loss that ``loss_fn()`` returns."""
 Family = Literal["naive", "spatial", "frequency", "foundation", "video", "attribution"]
-"""DeepfakeBench's groups; ``foundation`` adapts models pretrained on pictures and text, ``attribution`` tells makers."""
+"""DeepfakeBench's groups; ``foundation`` adapts models of pictures and text, ``attribution`` names makers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,34 +13,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from training.core.registry import DETECTORS
-from training.core.types import Batch, Losses
-from training.detectors._attribution import RELEASED, Attribution, sum_of
-from training.losses.open_world import (
-    contrastive_pseudo,
-    global_neighbors,
-    gumbel_like,
-    vote,
-    weighted_similarity,
-)
-from training.networks.attribution import Parts
+from training.detectors._attribution import RELEASED
+from training.detectors._contrastive import ContrastivePseudo
+from training.networks.perspectives import Single
 
 
 @DETECTORS.register("cpl")
-class Cpl(Attribution):
+class Cpl(ContrastivePseudo):
     """See the module.
 
     Args:
         pairs, pseudo, spread: weights of ``L_GLV``, ``L_CSP`` and ``H``.
-        cells: the parts are those of a ``cells`` x ``cells`` grid.
     """
 
     family = "attribution"
     year = 2023
-    released = RELEASED | {"bnneck": "parts.necks."}
+    released = RELEASED | {"bnneck": "looks.grid.necks."}
 
     def __init__(
         self,
@@ -52,25 +43,5 @@ class Cpl(Attribution):
         pairs: float = 0.5,
         pseudo: float = 0.5,
         spread: float = 1.0,
-        cells: int = 3,
     ) -> None:
-        super().__init__(backbone, num_methods, num_known, real_class, dropout)
-        self.weights = {"pairs": pairs, "pseudo": pseudo, "entropy": -spread}
-        self.parts = Parts(self.backbone.dim, cells)
-
-    def outputs(self, image: Tensor) -> dict[str, Tensor]:
-        """Those of every attribution method; ``parts`` (N, dim, cells ** 2)."""
-        outputs = super().outputs(image)
-        return {**outputs, "parts": self.parts(outputs["feature"])}
-
-    def loss(self, batch: Batch) -> Losses:
-        """The module's equation."""
-        outputs = self.outputs(batch.image)
-        return self.objective(outputs, batch, gumbel_like(outputs["logits"]))
-
-    def objective(self, outputs: dict[str, Tensor], batch: Batch, gumbel: Tensor) -> Losses:
-        """The loss of ``outputs``; ``gumbel`` is the noise of the pseudo-labels, of the logits' shape."""
-        first, second = global_neighbors(outputs["embedding"])
-        voted = vote(weighted_similarity(outputs["parts"]), second)
-        partner = torch.where(voted, second, first)
-        return sum_of(contrastive_pseudo(outputs["logits"], batch, partner, voted, gumbel), **self.weights)
+        super().__init__(backbone, num_methods, num_known, real_class, dropout, Single, pairs, pseudo, spread)

@@ -1,4 +1,4 @@
-"""What open-world attribution learns from pictures without labels: pairs, votes, pseudo-labels, spread classes.
+"""What open-world attribution learns from pictures without labels: pairs, pseudo-labels, spread classes.
 
 Source: Sun et al., contrastive pseudo learning for open-world deepfake attribution (ICCV 2023), sections 3.2 and 3.3;
 its journal version on multiple perspectives (IJCV 2025). Formulas as the published code has them (OWDFA.md, 5).
@@ -33,6 +33,12 @@ def mean_entropy(logits: Tensor) -> Tensor:
     return -(mean * mean.log()).sum()
 
 
+def mean_row_entropy(logits: Tensor) -> Tensor:
+    """Mean over rows (N, C) of each prediction's entropy; zero where there is no row."""
+    entropy = -(logits.softmax(1) * logits.log_softmax(1)).sum(1)
+    return entropy.sum() / max(len(logits), 1)
+
+
 def pair_agreement(logits: Tensor, partner: Tensor) -> Tensor:
     """Mean of ``-log(p_i . p_partner(i))``: a picture and its partner should get one class. ``partner``: (N,) rows."""
     p = logits.softmax(1)
@@ -60,37 +66,6 @@ def same_label_partner(label: Tensor) -> Tensor:
     alone = ~other.any(1)
     other[alone, alone.nonzero().flatten()] = True
     return torch.multinomial(other.float(), 1).squeeze(1)
-
-
-def global_neighbors(feature: Tensor) -> tuple[Tensor, Tensor]:
-    """Per row of ``feature`` (B, d), the rows most and second most like it by cosine; the first is itself as a rule."""
-    unit = F.normalize(feature.detach(), dim=1)
-    return tuple((unit @ unit.T).topk(2, dim=1).indices.T)
-
-
-def weighted_similarity(parts: Tensor) -> Tensor:
-    """``(B, B)``: cosines of local vectors ``(B, d, R)`` summed over R places, weighted by their norms in the row."""
-    parts = parts.detach()
-    norm = parts.norm(dim=1)
-    weight = norm / norm.square().sum(1, keepdim=True).sqrt()
-    unit = F.normalize(parts, dim=1)
-    return torch.einsum("ir,idr,jdr->ij", weight, unit, unit)
-
-
-def plain_similarity(parts: Tensor) -> Tensor:
-    """``(B, B)``: cosines of local vectors ``(B, d, R)`` summed over R places."""
-    unit = F.normalize(parts.detach(), dim=1)
-    return torch.einsum("idr,jdr->ij", unit, unit)
-
-
-def vote(similarity: Tensor, neighbor: Tensor) -> Tensor:
-    """Per row, whether local similarities (B, B) support its global ``neighbor`` (B,): booleans.
-
-    They do when the row's second largest similarity is at least the second largest of the neighbor's column.
-    """
-    own = similarity.topk(2, dim=1).values[:, 1]
-    column = similarity.topk(2, dim=0).values[1]
-    return own >= column[neighbor]
 
 
 def contrastive_pseudo(

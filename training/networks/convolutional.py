@@ -17,6 +17,8 @@ class Convolutional(nn.Module):
         super().__init__()
         self.net = timm.create_model(architecture, num_classes=0, **options)
         self.dim = self.net.num_features
+        self.stage_dim = self.net.feature_info[1]["num_chs"]
+        """Channels behind the first stage."""
 
     def forward(self, image: Tensor) -> Tensor:
         """``(N, dim)``."""

@@ -12,11 +12,11 @@ from tests.golden.compare import Result, compare
 from tests.golden.fill import rng
 from tests.golden.registry import Golden, case
 from training.core.types import UNKNOWN, Batch, Losses
-from training.detectors.cpl import Cpl
-from training.detectors.mpsl import GRIDS, Mpsl, votes
-from training.losses.open_world import global_neighbors, margin_cross_entropy, mean_entropy, vote, weighted_similarity
+from training.detectors._contrastive import ContrastivePseudo
+from training.losses.open_world import margin_cross_entropy, mean_entropy
 from training.networks.attribution import grid_pool, haar_bands
 from training.networks.frequency import haar
+from training.networks.perspectives import Several, Single, global_neighbors
 
 NOVEL = 22
 
@@ -48,6 +48,14 @@ def noise_of(tag: str, golden: Golden) -> Tensor:
     return torch.cat([torch.zeros(golden["B"] - hidden, golden["C"]), gumbel(f"owdfa/{tag}/gumbel", (hidden, NOVEL))])
 
 
+def learner(looks: torch.nn.Module) -> ContrastivePseudo:
+    """The published weights of the loss, and only what the objective asks for."""
+    learner = ContrastivePseudo.__new__(ContrastivePseudo)
+    torch.nn.Module.__init__(learner)
+    learner.weights, learner.looks = {"pairs": 0.5, "pseudo": 0.5, "entropy": -1.0}, looks
+    return learner
+
+
 def partners_of(first: Tensor, second: Tensor, voted: Tensor, expected: list[int], known: int) -> Result:
     ours = torch.where(voted, second, first)[known:].tolist()
     return Result("pairs", ours == expected[known:], f"{ours}; reference {expected[known:]}")
@@ -66,15 +74,14 @@ def cpl_losses(golden: Golden) -> Iterator[Result]:
     """Partners, votes, every part of the loss and its gradient."""
     batch, known = batch_of(golden), len(golden["labelled_target"])
     targets = golden["labelled_target"] + golden["unlabelled_target"]
-    cpl = Cpl.__new__(Cpl)
-    cpl.weights = {"pairs": 0.5, "pseudo": 0.5, "entropy": -1.0}
+    cpl = learner(Single(64))
     for expected in golden["cases"]:
         at = f"w{expected['w']}"
         whole = feature("cpl/fg", (64,), targets, expected["w"])
         parts = feature("cpl/fp", (64, 9), targets, expected["w"])
         logits = normal("owdfa/cpl/logits", (golden["B"], NOVEL), 2).requires_grad_()
         first, second = global_neighbors(whole)
-        voted = vote(weighted_similarity(parts), second)
+        voted, _ = cpl.looks.votes({"parts": parts}, second)
         yield compare(f"{at}.mask", expected["mask_1"], voted[known:].float().tolist(), 0)
         found = partners_of(first, second, voted, expected["pairs"], known)
         yield Result(f"{at}.pairs", found.ok, found.detail)
@@ -89,20 +96,18 @@ def mpsl_losses(golden: Golden) -> Iterator[Result]:
     """Votes of bands and grids, and the loss as the published code has it, without the gate."""
     batch, known = batch_of(golden), len(golden["labelled_target"])
     targets = golden["labelled_target"] + golden["unlabelled_target"]
-    mpsl = Mpsl.__new__(Mpsl)
-    mpsl.weights, mpsl.gate = {"pairs": 0.5, "pseudo": 0.5, "entropy": -1.0}, False
+    gated, mpsl = Several(64), learner(Several(64, gate=False))
     for expected in golden["cases"]:
         at, weight = f"w{expected['w']}", expected["w"]
         logits = normal("owdfa/mpsl/logits", (golden["B"], NOVEL), 2).requires_grad_()
         outputs = {"logits": logits, "embedding": feature("mpsl/fg", (64,), targets, weight)}
         outputs |= {f"band{n + 1}": feature(f"mpsl/freq{n}", (64, 16), targets, weight) for n in range(3)}
-        outputs |= {f"part{q}": feature(f"mpsl/part{q}", (64, q * q), targets, weight) for q in GRIDS}
+        outputs |= {f"part{q}": feature(f"mpsl/part{q}", (64, q * q), targets, weight) for q in Several.GRIDS}
         first, second = global_neighbors(outputs["embedding"])
-        bands, grids = votes(outputs, second)
-        yield compare(f"{at}.mask_union", expected["mask_union"], (bands | grids)[known:].float().tolist(), 0)
-        both = (bands & grids)[known:].float().tolist()
-        yield compare(f"{at}.mask_intersection", expected["mask_intersection"], both, 0)
-        found = partners_of(first, second, bands & grids, expected["pairs"], known)
+        together, trusted = gated.votes(outputs, second)
+        yield compare(f"{at}.mask_union", expected["mask_union"], trusted[known:].float().tolist(), 0)
+        yield compare(f"{at}.mask_intersection", expected["mask_intersection"], together[known:].float().tolist(), 0)
+        found = partners_of(first, second, together, expected["pairs"], known)
         yield Result(f"{at}.pairs", found.ok, found.detail)
         losses = mpsl.objective(outputs, batch, noise_of("mpsl", golden))
         names = {"ce_loss": "cls", "mpv_loss": "pairs", "fcp_loss": "pseudo", "en_loss": "entropy"}
