@@ -45,8 +45,8 @@ class Detector(nn.Module, ABC):
     recipe: ClassVar[str | None] = None
     """The recipe this method cannot do without; None when any will do."""
     takes_features: ClassVar[bool] = False
-    """Whether ``batch.image`` may hold ``backbone``'s features ``(N, dim)`` in place of pictures: what a frozen one says
-    need not be computed twice (``data.cache_features``)."""
+    """Whether ``batch.image`` may hold ``backbone``'s features ``(N, dim)`` in place of pictures: what a frozen one
+    says need not be computed twice (``data.cache_features``)."""
     released: ClassVar[Renames] = {}
     """How the reference's checkpoints call our parameters; empty when none were published."""
 
