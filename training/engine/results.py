@@ -16,6 +16,7 @@ from training.core.errors import ContractError, DataError, did_you_mean
 from training.core.paths import atomic, shown
 
 METRICS, ENVIRONMENT, CONFIG, LOG = "metrics.json", "environment.json", "config.yaml", "log.jsonl"
+LEAKAGE = "leakage.json"
 """File names in a run folder; the scores of test set ``x`` are ``scores/x.csv``."""
 
 VideoKey = Literal["path", "folder"]
