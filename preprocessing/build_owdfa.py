@@ -65,6 +65,8 @@ def main(argv: list[str]) -> int:
         for each, todo in jobs(source, root, arguments.output, size).items()
     }
     with alone(arguments.output):
+        for left_over in arguments.output.rglob(".*.part"):  # of a build that was killed
+            left_over.unlink()
         workers = processors() if arguments.workers is None else arguments.workers
         names, failures = _take_all(plan, workers)
         write_lists(arguments.output, names, arguments.size)

@@ -1,7 +1,7 @@
 """DF40 (Yan et al., NeurIPS 2024): 40 methods, most of them applied to FaceForensics++ and Celeb-DF. Its own names.
 
 Fakes lie in ``DF40_train/<method>/`` (made from FaceForensics++) and in ``DF40/<method>/{ff,cdf}/`` for those made from
-FaceForensics++ and Celeb-DF, ``DF40/<method>/{fake,real}/`` for nine methods with data of their own; real pictures for
+FaceForensics++ and Celeb-DF, ``DF40/<method>/{fake,real}/`` for eight methods with data of their own; real pictures for
 the others in ``FaceForensics++/original_sequences/youtube/c23/frames`` and
 ``Celeb-DF-v2/{Celeb-real,YouTube-real}/frames``, cut like the fakes. What unpacking left doubled
 (``stargan/stargan/fake/fake``) is understood. A folder that lies in ``frames`` or is called like a clip is a video, and

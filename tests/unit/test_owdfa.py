@@ -310,8 +310,9 @@ def test_a_build_that_was_stopped_goes_on(built, raw, tmp_path, capsys):
     assert build_owdfa.main(arguments) == 1  # the other sets were not given
     pictures = sorted((tmp_path / "RealFace/Real/CelebDF").iterdir())
     times = [path.stat().st_mtime_ns for path in pictures]
-    pictures[3].unlink()
+    pictures[3].rename(pictures[3].with_name(f".{pictures[3].name}.1.part"))
     build_owdfa.main(arguments)
+    assert sorted((tmp_path / "RealFace/Real/CelebDF").iterdir()) == pictures
     again = [path.stat().st_mtime_ns for path in pictures]
     assert [old == new for old, new in zip(times, again, strict=True)] == [i != 3 for i in range(len(pictures))]
     assert "CelebDF          Real                    10 pictures, 5890 missing" in capsys.readouterr().out
