@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
+import torch
 
 from preprocessing.manifest import REAL, Record
 from preprocessing.splits import by_hash
@@ -86,12 +87,13 @@ class OpenWorld(Recipe):
     def draw(self, index: int, rng: np.random.Generator) -> list[Sample]:
         """The picture ``index``, with its truth if it is labelled."""
         record, labelled = self.records[index], bool(self.labelled[index])
-        hidden = {} if labelled else {"label": UNKNOWN, "method": UNKNOWN, "person": UNKNOWN}
+        facts = {"labelled": labelled, "index": torch.tensor(index)}
+        facts |= {} if labelled else {"label": UNKNOWN, "method": UNKNOWN, "person": UNKNOWN}
         if not self.view:
-            return [self.sample(record, rng, labelled=labelled, **hidden)]
+            return [self.sample(record, rng, **facts)]
         face = self.image(record)
         weak, strong = self._weak(face, rng), self.corpus.transform(face, rng)
-        return [self.sample(record, rng, weak, view=strong, labelled=labelled, **hidden)]
+        return [self.sample(record, rng, weak, view=strong, **facts)]
 
     def order(self, epoch: int, rng: np.random.Generator) -> np.ndarray:
         """See ``balance``."""
