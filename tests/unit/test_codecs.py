@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from typing import get_args
 
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from preprocessing.codecs import LOSSY, Codec, codec_of, decode, decode_mask, encode
+from benchmarks.stores import RESULT, default_of, measure, table
+from preprocessing.codecs import IN_LMDB, LOSSY, Codec, codec_of, decode, decode_mask, encode
 from tests.unit.media import face
 from training.core.errors import ConfigError
 
@@ -86,3 +88,18 @@ def test_a_library_that_is_missing_is_named(codec, library, monkeypatch):
     for work in (lambda: encode(face(), codec), lambda: decode(data)):
         with pytest.raises(ConfigError, match=f"codec '{codec}' needs the package {library}: pip install {library}"):
             work()
+
+
+def test_the_default_is_what_the_benchmark_chose():
+    result = json.loads(RESULT.read_text())
+    assert result["default"] == default_of(result["codecs"]) == IN_LMDB
+    assert result["machine"]["processor"] and result["faces"]["count"] >= 100
+
+
+def test_the_benchmark_measures_every_codec():
+    rows = measure([face(), face()[::-1]], 1)
+    assert set(rows) == set(CODECS) and all(min(row.values()) > 0 for codec, row in rows.items() if codec not in LOSSY)
+    assert rows["qoi"]["bytes"] == pytest.approx(
+        np.mean([len(encode(f, "qoi")) for f in (face(), face()[::-1])]), abs=1
+    )
+    assert "(1.00x)" in table(rows).splitlines()[1]
