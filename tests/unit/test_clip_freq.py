@@ -7,12 +7,15 @@ import math
 import pytest
 import torch
 
-from training.core.config import Spec
+from training.core.config import Layers, Spec
 from training.core.errors import ConfigError, ContractError
+from training.core.paths import CONFIG
+from training.core.schema import Config
 from training.core.types import Batch, Identity
 from training.detectors.base import Progress
 from training.detectors.clip_freq import ClipFreq
 from training.detectors.gend import GenD
+from training.engine.update import Update
 from training.networks.zoo import maker
 
 OFF = {"branches": "none", "slerp": "off", "identity": 0.0}
@@ -116,7 +119,7 @@ def test_the_identity_loss_reaches_the_layer_norms_reversed(batch):
 
     def gradient() -> torch.Tensor:
         out = detector.outputs(batch.image)["feature"]
-        return torch.autograd.grad(detector.discriminator.loss(out, batch.person), norm)[0]
+        return torch.autograd.grad(detector.discriminator.judge(out, batch.person)[0], norm)[0]
 
     assert not gradient().any(), "the first epoch only teaches the discriminator"
     detector.on_epoch_start(Progress(2, 4))
@@ -125,6 +128,32 @@ def test_the_identity_loss_reaches_the_layer_norms_reversed(batch):
     plain = torch.nn.functional.cross_entropy(detector.discriminator.layers(feature[known]), batch.person[known])
     strength = 0.1 * math.tanh(2.5)
     torch.testing.assert_close(gradient(), -strength * torch.autograd.grad(plain, norm)[0])
+
+
+def test_the_discriminators_accuracy_is_that_on_known_identities(batch):
+    detector = clip_freq()
+    named = detector.discriminator.layers(detector.outputs(batch.image)["feature"]).argmax(1)
+    batch.person = torch.where(torch.arange(6) < 3, named, (named + 1) % PERSONS)
+    batch.person[[0, 5]] = -1
+    assert detector.loss(batch).parts["identity_accuracy"] == 2 / 4
+    batch.person[:] = -1
+    assert detector.loss(batch).parts["identity_accuracy"] == 0
+
+
+@pytest.mark.parametrize("options", [{}, {"branches": "none"}])
+def test_weight_decay_is_that_of_its_yaml_and_spares_head_and_norms(batch, options):
+    config = Layers().add_file(CONFIG / "detector" / "clip_freq.yaml").read(Config)
+    detector = clip_freq(**options)
+    update = Update(detector, config.optim, "clip_freq")
+    decay = {id(p): g["weight_decay"] for o in update.optimizers.values() for g in o.param_groups for p in g["params"]}
+    for name, parameter in detector.named_parameters():
+        if parameter.requires_grad:
+            spared = parameter.ndim < 2 or name.startswith("head.")
+            assert decay[id(parameter)] == (0 if spared else 1e-4), name
+    before = {k: v.clone() for k, v in detector.named_parameters()}
+    detector.training_step(batch, update)
+    assert not torch.equal(before["head.weight"], detector.head.weight), "both groups step"
+    assert not torch.equal(before["backbone.ln_post.weight"], detector.backbone.ln_post.weight)
 
 
 def test_slerp_only_while_training(batch):
@@ -144,8 +173,8 @@ def test_the_total_is_the_weighted_sum_of_its_parts(batch):
     detector = clip_freq(supervision=0.1)
     parts = (losses := detector.loss(batch)).parts
     weights = {"cls": 1, "uniformity": 0.5, "alignment": 0.1, "consistency": 0.1, "identity": 1, "boundary": 0.1}
-    assert set(parts) == set(weights)
-    torch.testing.assert_close(losses.total, sum(weights[k] * v for k, v in parts.items()))
+    assert set(parts) == {*weights, "identity_accuracy"}
+    torch.testing.assert_close(losses.total, sum(v * parts[k] for k, v in weights.items()))
 
 
 def test_boundary_supervision_pulls_the_map_to_the_masks_border(batch):

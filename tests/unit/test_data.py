@@ -18,7 +18,7 @@ from training.core.schema import AugmentConfig, DataConfig
 from training.core.types import Identity, Sample, collate
 from training.data.recipe import Batches, BatchOrder, Corpus
 from training.data.select import Faces, class_names, evenly, select
-from training.data.transforms import Geometry, Transform, jpeg, resize
+from training.data.transforms import Geometry, Transform, degrade, jpeg, resize
 
 
 def data_of(toy: Path) -> DataConfig:
@@ -85,6 +85,15 @@ def test_augmentation_draws_each_kind_at_its_chance() -> None:
     share = np.mean([torch.equal(d, flipped) for d in drawn])
     assert abs(share - 0.3) < 4 * np.sqrt(0.3 * 0.7 / 600)
     assert all(torch.equal(d, flipped) or torch.equal(d.flip(2), flipped) for d in drawn)
+
+
+def test_colors_change_by_brightness_and_contrast_alone_where_no_shift_is_asked_for() -> None:
+    augment = AugmentConfig(flip=0, rotate=0, blur=0, color=1, hue=0, saturation=0, value=0, jpeg=0)
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    for seed in range(8):
+        changed = degrade(picture, augment, np.random.default_rng(seed))
+        levels = [np.unique(changed[picture == level]) for level in np.unique(picture)]
+        assert all(len(level) == 1 for level in levels) and not np.array_equal(changed, picture)
 
 
 def test_a_crop_is_the_enlarged_part_of_the_picture() -> None:

@@ -161,5 +161,5 @@ def test_the_reversal_rises_from_zero_as_in_dann():
 def test_unknown_persons_count_for_nothing():
     discriminator, z = IdentityDiscriminator(16, 3, 0.1), unit(4)
     person = torch.tensor([2, -1, 0, -1])
-    torch.testing.assert_close(discriminator.loss(z, person), discriminator.loss(z[[0, 2]], person[[0, 2]]))
-    assert discriminator.loss(z, torch.full((4,), -1)) == 0
+    torch.testing.assert_close(discriminator.judge(z, person), discriminator.judge(z[[0, 2]], person[[0, 2]]))
+    assert discriminator.judge(z, torch.full((4,), -1)) == (0, 0)

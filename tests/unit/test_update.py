@@ -85,6 +85,25 @@ def test_groups_move_alone_at_their_own_rate() -> None:
     assert line.w.tolist() == [1.0, -2.0] and line.v.tolist() == [2.5]
 
 
+def test_groups_step_together_on_one_loss_each_with_its_own_settings() -> None:
+    line, calls = Line(), []
+
+    def loss() -> Losses:
+        calls.append(1)
+        return Losses(line.v.sum() + line.w.sum())
+
+    groups = {"other": {"lr": 0.5}}
+    cfg = OptimConfig(rule=Spec(name="sgd", params={"lr": 0.1, "momentum": 0.0}), groups=groups, clip_norm=1.0)
+    Update(line, cfg, "line")(loss, "main", "other")
+    share = 3**-0.5  # three gradients of 1, clipped together
+    torch.testing.assert_close(line.w.detach(), torch.tensor([1.0, -2.0]) - 0.1 * share)
+    torch.testing.assert_close(line.v.detach(), torch.tensor([3.0]) - 0.5 * share)
+    assert len(calls) == 1
+    sam = Update(line, OptimConfig(rule=Spec(name="sam", params={"lr": 0.1})), "line")
+    with pytest.raises(ContractError, match="cannot step main, other at once"):
+        sam(loss, "main", "other")
+
+
 def test_adamw_spares_vectors_from_decay() -> None:
     net = nn.Linear(2, 2)
     net.param_groups = lambda: {"main": list(net.parameters())}

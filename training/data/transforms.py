@@ -129,7 +129,8 @@ def degrade(picture: np.ndarray, augment: AugmentConfig, rng: np.random.Generato
     if rng.random() < augment.blur:
         picture = _blur(picture, augment, rng)
     if rng.random() < augment.color:
-        picture = _contrast(picture, augment, rng) if rng.random() < 0.5 else _hue(picture, augment, rng)
+        plain = rng.random() < 0.5 or not any((augment.hue, augment.saturation, augment.value))
+        picture = _contrast(picture, augment, rng) if plain else _hue(picture, augment, rng)
     if rng.random() < augment.jpeg:
         low, high = augment.jpeg_quality
         picture = jpeg(picture, int(rng.integers(low, high + 1)))

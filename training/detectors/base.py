@@ -15,7 +15,7 @@ from training.networks.weights import Renames, rename
 
 LossFn = Callable[[], Losses]
 Update = Callable[..., Losses]
-"""``update(loss_fn, group="main")``: one optimizer step on the loss that ``loss_fn()`` returns."""
+"""``update(loss_fn, *groups)``: one optimizer step of ``groups`` (``main``) on the loss that ``loss_fn()`` returns."""
 Family = Literal["naive", "spatial", "frequency", "foundation", "video", "attribution"]
 """DeepfakeBench's groups; ``foundation`` adapts models of pictures and text, ``attribution`` names makers."""
 

@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from training.core.errors import ConfigError, ContractError
 from training.core.registry import DETECTORS
 from training.core.types import Batch, Losses, Prediction
-from training.detectors.base import Detector, Progress
+from training.detectors.base import Detector, Progress, Update
+from training.losses.agreement import agreement
 from training.losses.gathered import gathered
 from training.losses.hypersphere import alignment, same_class_slerp, uniformity
 from training.networks.frequency import FrequencyAdapter, border_of
@@ -90,6 +91,18 @@ class ClipFreq(Detector):
         if self.discriminator:
             self.discriminator.ramp(progress.epoch / progress.epochs)
 
+    def param_groups(self) -> dict[str, list[nn.Parameter]]:
+        """``head``, which weight decay would keep from growing to the softmax's scale, and ``main``, all else."""
+        groups: dict[str, list[nn.Parameter]] = {"main": [], "head": []}
+        for name, parameter in self.named_parameters():
+            if parameter.requires_grad:
+                groups["head" if name.startswith("head.") else "main"].append(parameter)
+        return {name: group for name, group in groups.items() if group}
+
+    def training_step(self, batch: Batch, update: Update) -> Losses:
+        """Both groups on one loss."""
+        return update(lambda: self.loss(batch), *self.param_groups())
+
     def outputs(self, image: Tensor) -> dict[str, Tensor]:
         """``logits (N, 2)``, CLIP's ``feature (N, dim)``, the joined unit ``l2_feature``; what the adapter found."""
         found = self.adapter(image) if self.adapter else {}
@@ -112,12 +125,13 @@ class ClipFreq(Detector):
         z, label = gathered(z, label)
         parts |= {"uniformity": uniformity(z), "alignment": alignment(z, label)}
         if self.probes:
-            parts["consistency"] = self._consistency(out, batch.label)
+            parts["consistency"] = agreement(*(self.probes[k](out[k]) for k in ("fft", "dwt")), batch.label)
         if self.discriminator:
-            parts["identity"] = self.discriminator.loss(out["feature"], batch.person)
+            parts["identity"], accuracy = self.discriminator.judge(out["feature"], batch.person)
         if self.weights["boundary"]:
             parts["boundary"] = self._boundary(out["boundary_logit"], batch)
-        return Losses(sum(self.weights.get(name, 1.0) * value for name, value in parts.items()), parts)
+        total = sum(self.weights.get(name, 1.0) * value for name, value in parts.items())
+        return Losses(total, {**parts, "identity_accuracy": accuracy} if self.discriminator else parts)
 
     def _mixed(self, z: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
         if self.slerp == "off" or not self.training:
@@ -127,20 +141,9 @@ class ClipFreq(Detector):
         mixtures = [same_class_slerp(z, label) for _ in range(self.slerp_rounds)]
         return torch.cat([z, *mixtures]), label.repeat(1 + self.slerp_rounds)
 
-    def _consistency(self, out: dict[str, Tensor], label: Tensor) -> Tensor:
-        """Both branches shall know the label, which keeps them from agreeing on a constant, and shall agree."""
-        fft, dwt = (self.probes[name](out[name]) for name in ("fft", "dwt"))
-        known = F.cross_entropy(fft, label) + F.cross_entropy(dwt, label)
-        return known + 0.5 * (_divergence(fft, dwt) + _divergence(dwt, fft))
-
     def _boundary(self, logit: Tensor, batch: Batch) -> Tensor:
         """W's raw map against the border of the mask, which real faces have nowhere."""
         if batch.mask is None:
             raise ContractError("clip_freq: detector.supervision needs masks; this recipe or data set gives none")
         border = border_of(batch.mask, self.backbone.grid) * batch.label.view(-1, 1, 1, 1)
         return F.binary_cross_entropy_with_logits(logit, border)
-
-
-def _divergence(teacher: Tensor, student: Tensor) -> Tensor:
-    """KL divergence of the student's softmax from the teacher's, which gets no gradient."""
-    return F.kl_div(student.log_softmax(1), teacher.detach().softmax(1), reduction="batchmean")

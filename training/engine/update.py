@@ -21,7 +21,7 @@ from training.engine.schedules import SCHEDULES
 
 
 class Update:
-    """``update(loss_fn, group)`` performs one optimizer step and returns the losses of its first pass.
+    """``update(loss_fn, *groups)`` performs one optimizer step and returns the losses of its first pass.
 
     The loop calls :meth:`begin` before each batch: it sets the learning rate, a pure function of the step.
     """
@@ -51,21 +51,20 @@ class Update:
         """The learning rate now in force in the first group."""
         return next(iter(self.optimizers.values())).param_groups[0]["lr"]
 
-    def __call__(self, loss_fn: Callable[[], Losses], group: str = "main") -> Losses:
-        """One step of ``group`` on ``loss_fn()``.
+    def __call__(self, loss_fn: Callable[[], Losses], *groups: str) -> Losses:
+        """One step of ``groups``, ``main`` when none is named, on ``loss_fn()``; several share its gradients.
 
         Raises:
-            ContractError: no such group, or the loss is not finite (names its parts).
+            ContractError: no such group, the loss is not finite (names its parts), or the rule needs the loss twice and
+                cannot step several groups at once.
         """
-        if group not in self.optimizers:
-            raise ContractError(
-                f"{self.who}: update group '{group}' is not in param_groups(); {did_you_mean(group, self.optimizers)}"
-            )
-        optimizer, params, passes = self.optimizers[group], self.params[group], []
+        optimizer, *others = [self._named(group) for group in groups or ("main",)]
+        params, passes = [p for group in groups or ("main",) for p in self.params[group]], []
         randomness = _Randomness(params[0].device)
 
         def closure() -> Tensor:
-            optimizer.zero_grad(set_to_none=True)
+            for each in (optimizer, *others):
+                each.zero_grad(set_to_none=True)
             if passes:
                 randomness.repeat()
             with self._autocast(params[0].device), _frozen_running_stats(self.detector, bool(passes)):
@@ -81,6 +80,10 @@ class Update:
             return losses.total
 
         optimizer.step(closure)
+        if others and len(passes) > 1:
+            raise ContractError(f"{self.who}: this optim.rule cannot step {', '.join(groups)} at once; use adamw")
+        for other in others:
+            other.step()
         return passes[0]
 
     def state_dict(self) -> dict[str, Any]:
@@ -91,6 +94,13 @@ class Update:
         """Restore what :meth:`state_dict` gave."""
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state[name])
+
+    def _named(self, group: str) -> torch.optim.Optimizer:
+        if group not in self.optimizers:
+            raise ContractError(
+                f"{self.who}: update group '{group}' is not in param_groups(); {did_you_mean(group, self.optimizers)}"
+            )
+        return self.optimizers[group]
 
     def _optimizer(self, name: str, cfg: OptimConfig) -> torch.optim.Optimizer:
         if cfg.rule.name not in RULES:

@@ -76,8 +76,12 @@ class IdentityDiscriminator(nn.Module):
         """Set the factor for a run of which ``share`` is done: 0 at its start (Ganin & Lempitsky, section 4.1)."""
         self.reversal.fill_(self.strength * (2 / (1 + math.exp(-10 * share)) - 1))
 
-    def loss(self, feature: Tensor, person: Tensor) -> Tensor:
-        """Mean cross entropy of the rows ``feature (N, dim)`` whose ``person (N,)`` is known (not -1); 0 if none is."""
+    def judge(self, feature: Tensor, person: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean cross entropy of the rows ``feature (N, dim)`` whose ``person (N,)`` is known (not -1), and the share of
+        them that are named rightly; 0 if none is known.
+        """
         known = person >= 0
-        logits = self.layers(reverse_gradient(feature, self.reversal))[known]
-        return F.cross_entropy(logits, person[known], reduction="sum") / known.sum().clamp_min(1)
+        logits, person = self.layers(reverse_gradient(feature, self.reversal))[known], person[known]
+        count = known.sum().clamp_min(1)
+        right = (logits.detach().argmax(1) == person).sum()
+        return F.cross_entropy(logits, person, reduction="sum") / count, right / count
