@@ -34,3 +34,17 @@ def alone(folder: Path) -> Iterator[None]:
             except BlockingIOError as error:
                 raise ConfigError(f"{shown(folder)}: another run is at work here; wait for it or stop it") from error
         yield
+
+
+def held(folder: Path) -> bool:
+    """Whether another run is at work on ``folder`` now, as far as can be told."""
+    if fcntl is None:
+        return False
+    try:
+        with (folder / ".lock").open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # never locked, or on a file system without locks
+        return False
+    return False

@@ -13,6 +13,7 @@ import lmdb
 import numpy as np
 
 from preprocessing.codecs import decode, decode_mask
+from preprocessing.lock import held
 from preprocessing.manifest import Record
 from training.core.errors import DataError, ManifestError
 from training.core.paths import shown
@@ -203,7 +204,8 @@ def open_store(datasets: Path, dataset: str, kind: str = "auto") -> FrameStore:
     """The store of ``dataset`` below ``datasets``: ``rgb``, ``lmdb``, or ``auto`` (the LMDB where there is one).
 
     Raises:
-        ManifestError: neither exists; or, for ``auto``, faces were cut after the LMDB was packed.
+        ManifestError: neither exists; for ``auto``, faces were cut after the LMDB was packed; or the LMDB is being
+            written, and what is read while pages change would be anything.
     """
     choices = {"lmdb": lmdb_root(datasets, dataset), "rgb": rgb_root(datasets, dataset)}
     if kind == "auto" and _outdated(choices["lmdb"], choices["rgb"]):
@@ -212,7 +214,10 @@ def open_store(datasets: Path, dataset: str, kind: str = "auto") -> FrameStore:
             "preprocessing/to_lmdb.py --force, or choose one of the two by data.store"
         )
     for name, root in choices.items():
-        if kind in (name, "auto") and root.is_dir():
+        there = root.is_dir() and (name == "rgb" or kind == "lmdb" or (root / "data.mdb").is_file())
+        if kind in (name, "auto") and there:
+            if name == "lmdb" and held(root):
+                raise ManifestError(f"{shown(root)}: preprocess.py is writing it; wait until it is done")
             return FrameStore(Lmdb(root) if name == "lmdb" else Folder(root), shown(root))
     looked = " or ".join(shown(root) for name, root in choices.items() if kind in (name, "auto"))
     raise ManifestError(f"no faces of '{dataset}': expected {looked}; make them with preprocessing/preprocess.py")

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+
+import lmdb
 import numpy as np
 import pytest
 
 from preprocessing import preprocess, rearrange
+from preprocessing.lock import alone
 from preprocessing.manifest import SPLITS, Frame, Manifest, Video, read
 from preprocessing.sidecar import Sidecar
 from preprocessing.sinks import FolderSink, LmdbSink, Parcel
-from preprocessing.store import Folder, Lmdb, open_store
+from preprocessing.store import Folder, Lmdb, lmdb_root, open_store, rgb_root
 from tests.unit.media import face, face_video, needs_predictor, write_picture
 from training.core.errors import ManifestError
+from training.core.paths import ROOT
 
 
 def note(video: str, *names: str) -> Sidecar:
@@ -120,3 +127,46 @@ def test_what_a_file_says_of_itself_is_on_record_and_stays_there(raw, tmp_path):
     assert (film["width"], film["height"], film["codec"], film["fps"]) == (160, 160, "h264", 25.0)
     assert film["bit_rate"] > 0
     assert {video.video: video.media for video, _ in cut(raw, tmp_path).entries} == media
+
+
+def values(out) -> dict[bytes, bytes]:
+    with lmdb.open(str(lmdb_root(out, "mine")), readonly=True, lock=False) as environment, environment.begin() as read:
+        return dict(read.cursor())
+
+
+def notes(out) -> dict[str, str]:
+    root = lmdb_root(out, "mine") / "videos"
+    return {p.relative_to(root).as_posix(): p.read_text() for p in sorted(root.rglob("*.json"))}
+
+
+@needs_predictor
+def test_runs_killed_while_they_write_an_lmdb_end_in_the_same_bytes(raw, tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    cut(raw, whole, "--store", "lmdb")
+    where = ["--dataset", "mine", "--layout", "folder", "--root", str(raw), "--output", str(killed)]
+    command = [sys.executable, str(ROOT / "preprocessing/preprocess.py"), *where, "--store", "lmdb", "--frames", "3"]
+    for progress in (lambda: (lmdb_root(killed, "mine") / "data.mdb").exists(), lambda: notes(killed)):
+        run = subprocess.Popen([*command, "--workers", "2"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while not progress() and run.poll() is None:
+            time.sleep(0.002)
+        run.kill()
+        run.wait()
+    cut(raw, killed, "--store", "lmdb")
+    assert notes(killed) == notes(whole) and values(killed) == values(whole)
+
+
+def test_an_lmdb_that_is_being_written_is_not_read(tmp_path):
+    root = lmdb_root(tmp_path, "set")
+    fill(LmdbSink(root), note("a", "0.png"))
+    with (
+        alone(root),
+        pytest.raises(ManifestError, match="set_lmdb: preprocess.py is writing it; wait until it is done"),
+    ):
+        open_store(tmp_path, "set")
+    open_store(tmp_path, "set")
+
+
+def test_a_folder_in_which_an_lmdb_was_never_written_is_passed_over(tmp_path):
+    fill(FolderSink(rgb_root(tmp_path, "set")), note("a", "0.png"))
+    with alone(lmdb_root(tmp_path, "set")):
+        assert isinstance(open_store(tmp_path, "set").content, Folder)
