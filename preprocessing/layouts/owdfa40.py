@@ -18,6 +18,7 @@ from preprocessing.faces.video import PICTURE_SUFFIXES
 from preprocessing.layouts.base import LAYOUTS, Card, Layout, Scan, SourceVideo, files_below, some
 from preprocessing.manifest import REAL, Video
 from preprocessing.splits import pick_share
+from training.core.cli import run_entry
 from training.core.errors import ConfigError
 from training.core.paths import shown
 
@@ -78,3 +79,16 @@ class OWDFA40(Layout):
         if strangers:
             scan.remarks.append(f"{len(strangers)} folders are not of the benchmark, left out: {some(strangers)}")
         return scan
+
+
+def program(argv: list[str]) -> int:
+    """``python -m preprocessing.layouts.owdfa40 fetch --output FOLDER``: get the data set; see fetch_owdfa40.py."""
+    from preprocessing import fetch_owdfa40  # it needs this module's facts
+
+    if argv[:1] != ["fetch"]:
+        raise ConfigError("what shall be done? python -m preprocessing.layouts.owdfa40 fetch --output FOLDER")
+    return fetch_owdfa40.main(argv[1:])
+
+
+if __name__ == "__main__":
+    run_entry(program)

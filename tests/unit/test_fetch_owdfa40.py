@@ -89,8 +89,12 @@ def test_a_damaged_note_is_named(tmp_path):
         fetch_owdfa40.main(["--output", str(tmp_path), "--offline"])
 
 
-def test_without_a_hub_one_line_says_what_to_do_by_hand(tmp_path):
-    command = [sys.executable, "preprocessing/fetch_owdfa40.py", "--output", str(tmp_path / "o")]
+SCRIPT, MODULE = ("preprocessing/fetch_owdfa40.py",), ("-m", "preprocessing.layouts.owdfa40", "fetch")
+
+
+@pytest.mark.parametrize("program", [SCRIPT, MODULE])
+def test_without_a_hub_one_line_says_what_to_do_by_hand(tmp_path, program):
+    command = [sys.executable, *program, "--output", str(tmp_path / "o")]
     offline = os.environ | {"HF_HUB_OFFLINE": "1"}
     done = subprocess.run(command, cwd=ROOT, env=offline, capture_output=True, text=True, check=False)
     assert done.returncode == 1 and done.stderr.count("\n") == 1
