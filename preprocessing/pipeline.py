@@ -20,6 +20,7 @@ from preprocessing.executors import run
 from preprocessing.faces.models import Models
 from preprocessing.job import Task, failure, models, process
 from preprocessing.layouts.base import Scan, SourceVideo, layout_for
+from preprocessing.pairs import PairTask, families, pair
 from preprocessing.settings import Settings
 from preprocessing.sidecar import Sidecar, paths_below, read, sidecar_path, write
 from preprocessing.sinks import Parcel, sink_for
@@ -50,6 +51,7 @@ class Pipeline:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.scan = _scan(settings)
+        self.remarks = [*self.scan.remarks]
         # Here too, so that a library that is missing is found before any work.
         encode(np.zeros((8, 8, 3), np.uint8), settings.codec)
         self.sink = sink_for(settings)
@@ -83,6 +85,35 @@ class Pipeline:
         with contextlib.closing(results):
             for task, result in results:
                 yield self._outcome(task, result)
+
+    def plan_pairs(self, notes: list[Sidecar]) -> list[PairTask]:
+        """What :mod:`preprocessing.pairs` has to do for the fakes among ``notes``; what cannot be done is remarked."""
+        found, tasks = families(self.scan.videos, notes), []
+        self.remarks += found.remarks
+        for name, real in found.reals.items():
+            raw = {"file": _below(real.path, self.settings.root), "bytes": _bytes(real.path)}
+            if fakes := [note for note in found.fakes[name] if note.raw.get("source") != raw]:
+                tasks.append(PairTask(real, fakes, raw, self.sink, self.settings))
+        return tasks
+
+    def run_pairs(self, tasks: list[PairTask]) -> Iterator[list[Sidecar]]:
+        """Do ``tasks`` and yield the new notes of each one's fakes, none where the real video cannot be read.
+
+        Raises:
+            DataError: nothing more can be written.
+        """
+        results = run(pair, tasks, self.settings.processes)
+        with contextlib.closing(results):
+            for task, result in results:
+                if isinstance(result, list):
+                    yield [self._kept(parcel) for parcel in result]
+                    continue
+                with self._writing():
+                    if isinstance(result, OSError):
+                        raise result
+                why = str(result).removeprefix(f"{shown(task.real.path)}: ")
+                self.remarks.append(f"{len(task.fakes)} fakes of {task.real.facts.video} are not paired: {why}")
+                yield []
 
     def strangers(self) -> list[str]:
         """Videos with faces here that are not below the root (any more), of the same compression."""
@@ -118,17 +149,26 @@ class Pipeline:
         return old, None
 
     def _outcome(self, task: Task, result: Parcel | BaseException) -> Sidecar:
-        try:
+        if isinstance(result, Parcel):
+            return self._kept(result)
+        with self._writing():
             if isinstance(result, OSError):
                 raise result
-            if not isinstance(result, Parcel):
-                reason = str(result) if isinstance(result, BenchError) else f"{type(result).__name__}: {result}"
-                self.sink.begin(task.source.facts.video)
-                result = self.sink.end(failure(task.blank, reason))
-            self.sink.keep(result)
+            reason = str(result) if isinstance(result, BenchError) else f"{type(result).__name__}: {result}"
+            self.sink.begin(task.source.facts.video)
+            return self._kept(self.sink.end(failure(task.blank, reason)))
+
+    def _kept(self, parcel: Parcel) -> Sidecar:
+        with self._writing():
+            self.sink.keep(parcel)
+        return parcel.note
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise DataError(f"cannot write below {shown(self.root)}: {error}") from error
-        return result.note
 
 
 def _scan(settings: Settings) -> Scan:

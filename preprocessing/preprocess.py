@@ -10,9 +10,11 @@ import argparse
 import json
 import signal
 import sys
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from types import FrameType
+from typing import TypeVar
 
 from tqdm import tqdm
 
@@ -26,6 +28,7 @@ from training.core.cli import add_debug, run_entry
 from training.core.paths import atomic, shown
 
 SHOWN = 20
+Result = TypeVar("Result")
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -92,22 +95,33 @@ def main(argv: list[str]) -> int:
 
 
 def _run(pipeline: Pipeline) -> list[Sidecar]:
-    plan, done = pipeline.plan(), []
+    plan = pipeline.plan()
     for reason, count in plan.again.items():
         print(f"{count} videos are done again: {reason}")
+    done = _watched(pipeline.run(plan), len(plan.tasks), pipeline.settings.dataset)
+    print(f"{len(plan.done)} videos were done before, {len(done)} now")
+    notes = {note.video.video: note for note in (*plan.done, *done)}
+    if pipeline.settings.paired:
+        tasks = pipeline.plan_pairs(list(notes.values()))
+        for fakes in _watched(pipeline.run_pairs(tasks), len(tasks), f"{pipeline.settings.dataset} pairs"):
+            notes |= {note.video.video: note for note in fakes}
+    return [note for _, note in sorted(notes.items())]
+
+
+def _watched(results: Iterator[Result], total: int, what: str) -> list[Result]:
+    done = []
     try:
-        for sidecar in tqdm(pipeline.run(plan), pipeline.settings.dataset, len(plan.tasks), unit="video"):
-            done.append(sidecar)
+        for result in tqdm(results, what, total, unit="video"):
+            done.append(result)
     except KeyboardInterrupt:
-        left = len(plan.tasks) - len(done)
+        left = total - len(done)
         print(f"stopped with {left} videos left to do; the same command again goes on from here", file=sys.stderr)
         raise
-    print(f"{len(plan.done)} videos were done before, {len(done)} now")
-    return sorted([*plan.done, *done], key=lambda sidecar: sidecar.video.video)
+    return done
 
 
 def _report(pipeline: Pipeline, sidecars: list[Sidecar]) -> int:
-    rows, amiss, remarks = coverage(sidecars), problems(sidecars), [*pipeline.scan.remarks]
+    rows, amiss, remarks = coverage(sidecars), problems(sidecars), [*pipeline.remarks]
     if strangers := pipeline.strangers():
         remarks.append(f"{len(strangers)} videos have faces but no raw file any more: {some(strangers)}")
     path = pipeline.root / "preprocess_report.json"

@@ -27,14 +27,18 @@ from training.core.paths import shown
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A video that is done: its note and, path -> content, those of its files that are not stored yet."""
+    """A video that is done: its note and, path -> content, those of its files that are not stored yet.
+
+    They take the place of what is stored of it, or are ``added`` to that.
+    """
 
     note: Sidecar
     files: dict[str, bytes] = field(default_factory=dict)
+    added: bool = False
 
 
 class Sink(Protocol):
-    """``begin``, ``put`` and ``end`` are for the process that cuts a video, the rest for the run's own.
+    """``begin``, ``put``, ``end`` and ``add`` are for the process that cuts a video, the rest for the run's own.
 
     Raises:
         OSError: there is no room, or no right to write. What was stored before stays whole.
@@ -55,8 +59,12 @@ class Sink(Protocol):
         """Take the note, last of all."""
         ...
 
+    def add(self, note: Sidecar) -> Parcel:
+        """Take the new note of a video that was done before and of which more files were put."""
+        ...
+
     def keep(self, parcel: Parcel) -> None:
-        """Store what ``end`` returned; from now on the video counts as done."""
+        """Store what ``end`` or ``add`` returned; from now on the video counts as done."""
         ...
 
     def complete(self, note: Sidecar) -> bool:
@@ -97,6 +105,11 @@ class FolderSink:
         write(self.root, note)
         return Parcel(note)
 
+    def add(self, note: Sidecar) -> Parcel:
+        """See :class:`Sink`."""
+        mark_cut(self.root)
+        return self.end(note)
+
     def keep(self, parcel: Parcel) -> None:
         """See :class:`Sink`; the worker has stored everything."""
 
@@ -126,12 +139,17 @@ class LmdbSink:
         """See :class:`Sink`."""
         return Parcel(note, dict(self.held))
 
+    def add(self, note: Sidecar) -> Parcel:
+        """See :class:`Sink`; of the files held only those of this video, and no longer."""
+        named = [path for frame in note.frames for path in frame.files if path in self.held]
+        return Parcel(note, {path: self.held.pop(path) for path in named}, added=True)
+
     def keep(self, parcel: Parcel) -> None:
         """See :class:`Sink`; one transaction replaces all there was of the video."""
         video = parcel.note.video.video
         sidecar_path(self.root, video).unlink(missing_ok=True)
         with writing(self.root) as environment:
-            put_all(environment, parcel.files.items(), instead_of=video)
+            put_all(environment, parcel.files.items(), instead_of=None if parcel.added else video)
         write(self.root, parcel.note)
 
     def complete(self, note: Sidecar) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from preprocessing.manifest import SPLITS
 from preprocessing.sidecar import Sidecar
 
-COLUMNS = ("videos", "with_faces", "failed", "frames", "faces", "masks")
+COLUMNS = ("videos", "with_faces", "failed", "frames", "faces", "masks", "sources")
 
 
 def coverage(sidecars: Iterable[Sidecar]) -> list[dict[str, Any]]:
@@ -24,6 +24,7 @@ def coverage(sidecars: Iterable[Sidecar]) -> list[dict[str, Any]]:
         row["frames"] += len(sidecar.frames)
         row["faces"] += len(faces)
         row["masks"] += sum(frame.mask is not None for frame in faces)
+        row["sources"] += sum(frame.source_image is not None for frame in faces)
     return [
         {"split": SPLITS[split], "method": method, "label": label, **{column: row[column] for column in COLUMNS}}
         for (split, method, label), row in sorted(counts.items(), key=lambda item: (item[0][0], item[0][2], item[0][1]))

@@ -19,6 +19,7 @@ import pytest
 
 from preprocessing import check, manifest, preprocess, rearrange, settings, to_lmdb
 from preprocessing.faces.align import FIVE_POINTS, template
+from preprocessing.faces.video import open_media
 from preprocessing.lock import alone
 from preprocessing.sidecar import read_all
 from preprocessing.store import open_store
@@ -201,6 +202,61 @@ def test_masks_are_cut_with_the_faces_and_their_faults_are_told(tmp_path, capsys
         expected = cv2.warpAffine(half, np.array(record.matrix).reshape(2, 3), (256, 256))[..., 0] > 127
         assert ((mask == 255) == expected).mean() > 0.97
     assert all(record.mask is None for split in ("val", "test") for record in listed.records(split))
+
+
+@pytest.fixture
+def family(tmp_path):
+    """FaceForensics++ with two real videos, of which one has two fakes, and a fake of a third that is not there."""
+    root = tmp_path / "FaceForensics++"
+    root.mkdir()
+    for split, pair in {"train": ["000", "001"], "val": ["002", "003"], "test": ["004", "005"]}.items():
+        (root / f"{split}.json").write_text(json.dumps([pair]))
+    real = [np.roll(face(), 2 * i, axis=1) for i in range(4)]
+    fake = [cv2.GaussianBlur(frame, (0, 0), 1) for frame in real]
+    write_video(root / "original_sequences/youtube/c23/videos/000.mp4", real[:3])
+    write_video(root / "original_sequences/youtube/c23/videos/002.mp4", [frame[:120] for frame in real])
+    for name, frames in {"Deepfakes": fake[::-1], "FaceSwap": fake[:2]}.items():
+        write_video(root / f"manipulated_sequences/{name}/c23/videos/000_001.mp4", frames)
+    for name in ("002_003", "004_005"):
+        write_video(root / f"manipulated_sequences/Deepfakes/c23/videos/{name}.mp4", fake)
+    return root
+
+
+@pytest.mark.parametrize("store", ["rgb", "lmdb"])
+def test_a_fakes_real_picture_is_cut_by_its_matrix(family, tmp_path, store, capsys):
+    def cut(*flags):
+        assert run(family, tmp_path, "--store", store, *flags, dataset="FaceForensics++") == 0
+        return make_manifest(tmp_path, "FaceForensics++")
+
+    listed = cut("--paired")
+    says = capsys.readouterr().out
+    assert "remark: 1 fakes are not paired, their one real video is not here: Deepfakes/c23/004_005" in says
+    faces = open_store(tmp_path, "FaceForensics++", store)
+    media = open_media(family / "original_sequences/youtube/c23/videos/000.mp4")
+    real = {shot.index: shot.rgb for shot in media.read([0, 1, 2])}
+    fakes = [record for split in manifest.SPLITS for record in listed.records(split) if record.label == 1]
+    paired = {f"{record.video} {record.frame}": record for record in fakes if record.source_image}
+    # Of the frames 0, 1 and 3 of Deepfakes the real video lacks the last; 002 has frames of another size.
+    assert sorted(paired) == [f"{method}/c23/000_001 {i}" for method in ("Deepfakes", "FaceSwap") for i in (0, 1)]
+    for record in paired.values():
+        crop = cv2.warpAffine(real[record.frame], np.array(record.matrix).reshape(2, 3), (256, 256))
+        assert np.array_equal(faces.source(record), crop)
+    rows = {(row["split"], row["method"]): row["sources"] for row in listed.facts["coverage"]}
+    assert (rows["train", "Deepfakes"], rows["train", "FaceSwap"], rows["train", "real"]) == (2, 2, 0)
+    assert cut("--paired").entries == cut().entries == listed.entries
+    assert capsys.readouterr().out.count("6 videos were done before, 0 now") == 2
+
+
+def test_pairs_wait_for_the_real_video(family, tmp_path, capsys):
+    path = family / "original_sequences/youtube/c23/videos/000.mp4"
+    whole = path.read_bytes()
+    path.write_text("hello")
+    assert run(family, tmp_path, "--paired", dataset="FaceForensics++") == 1
+    assert "remark: 2 fakes of youtube/c23/000 are not paired: cannot be opened as a video" in capsys.readouterr().out
+    path.write_bytes(whole)
+    assert run(family, tmp_path, "--paired", dataset="FaceForensics++") == 0
+    notes = {note.video.video: note for note in read_all(tmp_path / "rgb/FaceForensics++")}
+    assert sum(frame.source_image is not None for frame in notes["FaceSwap/c23/000_001"].frames) == 2
 
 
 def test_lossless_codecs_give_the_same_pixels(raw, done, tmp_path):
