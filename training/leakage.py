@@ -6,7 +6,6 @@ Reads what testing wrote into its results folder and adds ``leakage.json`` and `
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +25,12 @@ REFERENCE = "dlib"
 COLUMNS = ("test_set", "features", "accuracy", "low", "high", "chance", "video_auc", "persons", "recordings", "frames")
 
 
-@dataclass
 class Leakage:
     """What is needed to measure it, asked for before hours are spent on scoring.
+
+    Args:
+        cfg: of the test.
+        recognition: tells faces apart; dlib's network by default.
 
     Raises:
         ConfigError: features are not to be kept.
@@ -36,13 +38,10 @@ class Leakage:
         WeightsError: the face-recognition network is not in ``weights/``.
     """
 
-    cfg: Config
-    recognition: Recognition = field(default_factory=Recognition)
-
-    def __post_init__(self) -> None:
-        if not self.cfg.log.save_feat:
+    def __init__(self, cfg: Config, recognition: Recognition | None = None) -> None:
+        if not cfg.log.save_feat:
             raise ConfigError("--leakage probes features: leave --no-save_feat (log.save_feat) out")
-        data = self.cfg.data
+        self.cfg, self.recognition, data = cfg, recognition or Recognition(), cfg.data
         self.chosen = {one.name: one for one in select(data.test, "test", data.frames_test, data)}
         for one in self.chosen.values():
             _check(one)

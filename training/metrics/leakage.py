@@ -15,6 +15,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from training.core.errors import DataError
 from training.metrics.statistics import draw
 
 MOST_FOLDS = 5
@@ -56,9 +57,14 @@ def told_by(
         person, recording: ``(N,)`` integers.
         resamples: of the bootstrap over recordings behind the 95 % interval.
         seed: of the folds and the bootstrap.
+
+    Raises:
+        DataError: persons and recordings are so distributed that nobody can be judged.
     """
     named = names(features, person, recording, seed)
     told = named != UNTOLD
+    if not told.any():
+        raise DataError("leakage: no recordings can be set apart so that the others show two of their persons")
     right, recording = (named == person)[told], recording[told]
     low, high = share_interval(right, recording, resamples, seed)
     chance = np.unique(person[told], return_counts=True)[1].max() / told.sum()
