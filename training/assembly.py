@@ -34,15 +34,25 @@ MOST_WORKERS = 8
 def find_yaml(given: str, folder: str) -> Path:
     """A configuration file as given, below ``training/``, or by bare name in ``training/config/<folder>``.
 
+    Where there is none and it is called as a method is elsewhere, the method's name here counts.
+
     Raises:
         ConfigError: none of these exists; the nearest name is offered.
     """
     path, home = Path(given), CONFIG / folder
-    for candidate in (path, CONFIG.parent / path, home / f"{given}.yaml"):
-        if candidate.is_file():
-            return candidate
+    for name in (path, path.parent / f"{DETECTORS.resolve(path.stem)}{path.suffix}"):
+        for candidate in (name, CONFIG.parent / name, home / f"{name}.yaml"):
+            if candidate.is_file():
+                return candidate
     names = [p.stem for p in home.glob("*.yaml")]
     raise ConfigError(f"no such file: {given}; {did_you_mean(path.stem, names)}")
+
+
+def add_method(layers: Layers, given: str) -> Layers:
+    """Lay the YAML of the method called ``given`` over ``layers``; that it has another name here becomes a note."""
+    path, asked = find_yaml(given, "detector"), Path(given).stem
+    layers.add_file(path)
+    return layers if path.stem == asked else layers.add_tree({"notes": [_called(asked, path.stem)]}, given)
 
 
 @dataclass(frozen=True)
@@ -57,11 +67,19 @@ class Asked:
 
     def over(self, layers: Layers) -> Config:
         """The configuration of ``layers``, then the protocol, then flags, then ``--set``."""
+        cfg = self.onto(layers).read(Config)
+        if (name := DETECTORS.resolve(cfg.detector.name)) != cfg.detector.name:
+            cfg.notes.append(_called(cfg.detector.name, name))
+            cfg.detector.name = name
+        return cfg
+
+    def onto(self, layers: Layers) -> Layers:
+        """``layers`` with all that on top."""
         if self.protocol:
             layers.add_file(find_yaml(self.protocol, "protocol"))
         for flag, tree in self.flags.items():
             layers.add_tree(tree, flag)
-        return layers.add_overrides(self.overrides).read(Config)
+        return layers.add_overrides(self.overrides)
 
 
 def network_input(cfg: Config) -> zoo.Input:
@@ -188,6 +206,10 @@ def make_repeatable(seed: int, device: torch.device) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 - libraries still draw from it
     torch.manual_seed(seed)
+
+
+def _called(elsewhere: str, here: str) -> str:
+    return f"DeepfakeBench's {elsewhere} is {here} here"
 
 
 def _no_backbone(name: str) -> None:

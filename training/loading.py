@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.manifest import REAL
-from training.assembly import Asked, build, find_yaml
+from training.assembly import Asked, add_method, build, find_yaml
 from training.core.config import Layers, read_yaml, to_tree
 from training.core.errors import ConfigError, WeightsError
 from training.core.paths import CONFIG, shown
+from training.core.registry import DETECTORS
 from training.core.schema import Config
 from training.detectors.base import Detector
 from training.engine.checkpoint import Card, read_card
@@ -57,7 +58,7 @@ def load_trained(weights: Path, detector_path: str | None, asked: Asked) -> Trai
 def _published(weights: Path, detector_path: str | None, asked: Asked, layers: Layers) -> Trained:
     if detector_path is None:
         raise ConfigError(f"{shown(weights)} does not say which method it belongs to; give --detector_path")
-    layers.add_file(find_yaml(detector_path, "detector"))
+    add_method(layers, detector_path)
     layers.add_tree(zoo.overlay(layers.tree, weights="random"), shown(weights))
     cfg = asked.over(layers)
     detector = build(cfg, PUBLISHED, [])
@@ -78,7 +79,7 @@ def _check_agrees(card: Card, detector_path: str | None, weights: Path) -> None:
     if detector_path is None:
         return
     block = read_yaml(find_yaml(detector_path, "detector")).get("detector")
-    asked = block.get("name") if isinstance(block, dict) else block
+    asked = DETECTORS.resolve(block.get("name") if isinstance(block, dict) else block)
     saved = card.config["detector"]["name"]
     if asked != saved:
         raise WeightsError(f"{shown(weights)} holds '{saved}', but --detector_path asks for '{asked}'")

@@ -11,10 +11,10 @@ import torch
 
 from training.assembly import (
     Asked,
+    add_method,
     batches_of,
     build,
     classes_of,
-    find_yaml,
     make_repeatable,
     prepare_of,
 )
@@ -77,7 +77,7 @@ def configure(detector_path: str | None, resume: str | None, asked: Asked) -> Co
         return asked.over(layers.add_file(saved))
     if detector_path is None:
         raise ConfigError("--detector_path is missing; --list shows what there is")
-    return asked.over(layers.add_file(find_yaml(detector_path, "detector")))
+    return asked.over(add_method(layers, detector_path))
 
 
 def train(cfg: Config, places: Places) -> Finished:

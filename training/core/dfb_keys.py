@@ -39,8 +39,13 @@ def above(folder: str) -> str:
     return PureWindowsPath(folder).parent.as_posix()
 
 
-MODELS = {"video_baseline": "videomae", "time_transformer": "timesformer", "sta_clip": "sta"}
-"""Old model names whose method is called otherwise here; all others kept theirs."""
+MODELS = {
+    "video_baseline": "videomae",
+    "time_transformer": "timesformer",
+    "timetransformer": "timesformer",  # the name of its file
+    "sta_clip": "sta",
+}
+"""Old model names whose method is called otherwise here; all others kept theirs. YAML files may be called so, too."""
 
 MOVES = (
     Move(("train_dataset",), "data.train", names),

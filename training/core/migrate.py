@@ -17,9 +17,10 @@ import yaml
 
 from training.core.cli import add_debug, run_entry
 from training.core.config import Layers, read_yaml
-from training.core.dfb_keys import CLIP_MOVE, GENERAL_MOVES, MODELS, MOVES, NO_EFFECT, NOT_NEEDED, Move
+from training.core.dfb_keys import CLIP_MOVE, GENERAL_MOVES, MOVES, NO_EFFECT, NOT_NEEDED, Move
 from training.core.errors import ConfigError, did_you_mean
 from training.core.paths import CONFIG, atomic, shown
+from training.core.registry import DETECTORS
 from training.core.schema import Config
 
 COMPAT = {"data": {"sampling": "first"}, "evaluate": {"video_key": "folder", "select": "test"}}
@@ -107,7 +108,7 @@ def migrate(old: dict[str, Any], where: str, compat: bool = False) -> Migrated:
 
 def _template(model: Any, where: str) -> Path:
     folder = CONFIG / "detector"
-    path = folder / f"{MODELS.get(model, model)}.yaml"
+    path = folder / f"{DETECTORS.resolve(model)}.yaml"
     if not path.is_file():
         known = did_you_mean(str(model), (p.stem for p in folder.glob("*.yaml")))
         raise ConfigError(f"{where}: model_name '{model}' is not a method here; {known}")
