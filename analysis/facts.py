@@ -55,12 +55,13 @@ def caveats(results: Iterable[Result]) -> list[tuple[str, str]]:
     results, places = list(results), {}
     for result in results:
         for sentence, test_set in _caveats(result):
-            sets = places.setdefault(sentence, {}).setdefault(result.label, [])
-            sets += [style.dataset_name(test_set)] if test_set else []
-    return [(sentence, _where(at, len(results))) for sentence, at in places.items()]
+            sets = places.setdefault(sentence, {}).setdefault(result.label, {})
+            sets |= {style.dataset_name(test_set): None} if test_set else {}
+    labels = {result.label for result in results}
+    return [(sentence, _where(at, len(labels))) for sentence, at in places.items()]
 
 
-def _where(places: dict[str, list[str]], runs: int) -> str:
+def _where(places: dict[str, dict[str, None]], runs: int) -> str:
     """``Xception: FF++, DFD; CLIP``, or ``all runs: FF++``."""
     together = list(places.values())
     if len(places) == runs and all(sets == together[0] for sets in together):

@@ -95,14 +95,14 @@ def markdown(rows: Sequence[Row]) -> str:
     if len({row.name for row in rows}) == 1:
         header = [rows[0].name, *(style.dataset_name(row.test_set) for row in rows)]
         lines = [[style.metric_name(n), *(style.figure_text(row.metrics.get(n)) for row in rows)] for n in names]
-        return _markdown_table(header, lines)
-    parts = [_markdown_table(*matrix(rows, metric)) for metric in HEADLINES if metric in names]
+        return markdown_table(header, lines)
+    parts = [markdown_table(*matrix(rows, metric)) for metric in HEADLINES if metric in names]
     for of_level in by_level(names).values():
         lines = [
             [row.name, style.dataset_name(row.test_set), *(style.figure_text(row.metrics.get(n)) for n in of_level)]
             for row in rows
         ]
-        parts.append(_markdown_table(["detector", "test set", *map(style.metric_name, of_level)], lines))
+        parts.append(markdown_table(["detector", "test set", *map(style.metric_name, of_level)], lines))
     return "\n".join(parts)
 
 
@@ -147,7 +147,8 @@ def _long(row: Row, name: str, figure: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _markdown_table(header: list[str], lines: list[list[str]]) -> str:
+def markdown_table(header: list[str], lines: list[list[str]]) -> str:
+    """A Markdown table whose columns are padded to one width."""
     cells = [[text.replace("|", "\\|").replace("\n", " ") for text in line] for line in (header, *lines)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     rows = ["| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in cells]

@@ -75,6 +75,7 @@ def test_entries_are_imported_by_nobody() -> None:
         "training.train",
         "training.test",
         "training.predict",
+        "training.ablation",
         "preprocessing.preprocess",
         "preprocessing.rearrange",
     }

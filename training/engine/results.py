@@ -18,6 +18,8 @@ from training.core.paths import atomic, shown
 METRICS, ENVIRONMENT, CONFIG, LOG = "metrics.json", "environment.json", "config.yaml", "log.jsonl"
 LEAKAGE = "leakage.json"
 """File names in a run folder; the scores of test set ``x`` are ``scores/x.csv``."""
+PLAN, COST = "ablation.json", "cost.json"
+"""File names in an ablation's folder, and in each of its runs."""
 
 VideoKey = Literal["path", "folder"]
 """What makes two frames belong to one video; see :meth:`Scores.by_video`."""
