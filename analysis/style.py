@@ -33,6 +33,7 @@ DATASETS = {
 
 DETECTORS = {
     "altfreezing": "AltFreezing",
+    "caddm": "CADDM",
     "capsule_net": "Capsule-Forensics",
     "clip": "CLIP",
     "clip_freq": "CLIP-Freq",
