@@ -10,6 +10,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from preprocessing.codecs import LOSSY
 from preprocessing.manifest import Manifest
 from preprocessing.settings import asked_for
 from preprocessing.sidecar import Sidecar, find_faces, read_all
@@ -35,6 +36,8 @@ def main(argv: list[str]) -> None:
         path = arguments.output / f"{dataset}.json"
         manifest.write(path)
         print(table(manifest.facts["coverage"]))
+        if manifest.facts["lossy"]:
+            print(f"lossy: faces are {manifest.facts['settings']['codec']}, not the pixels that were cut")
         print(f"{len(sidecars)} videos, {len(problems(sidecars))} with something amiss; {shown(path)}")
 
 
@@ -44,8 +47,10 @@ def build(dataset: str, sidecars: list[Sidecar]) -> Manifest:
     Raises:
         ManifestError: they were cut in different ways.
     """
+    settings = _common(dataset, [s.settings for s in sidecars if not s.failed])
     facts = {
-        "settings": _common(dataset, [s.settings for s in sidecars if not s.failed]),
+        "settings": settings,
+        "lossy": settings.get("codec") in LOSSY,
         "versions": {name: _all_of(s.versions.get(name) for s in sidecars) for name in sidecars[0].versions},
         "coverage": coverage(sidecars),
     }

@@ -108,6 +108,7 @@ def test_both_stores_hold_the_same(raw, tmp_path, capsys, flags):
 def test_what_is_lossy_is_on_record(raw, tmp_path, capsys):
     listed = cut(raw, tmp_path, "--store", "lmdb", "--codec", "jpeg", "--quality", "90")
     assert listed.facts["settings"]["codec"] == "jpeg" and listed.facts["settings"]["quality"] == 90
+    assert listed.facts["lossy"] and "lossy: faces are jpeg" in capsys.readouterr().out
     cut(raw, tmp_path, "--store", "lmdb", "--codec", "jpeg", "--quality", "80")
     assert "3 videos are done again: settings changed (quality)" in capsys.readouterr().out
 
