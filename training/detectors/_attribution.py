@@ -51,7 +51,7 @@ class Attribution(Detector):
 
     def outputs(self, image: Tensor) -> dict[str, Tensor]:
         """``logits`` (N, classes), the map ``feature`` and the pooled ``embedding`` (N, dim) behind the neck."""
-        feature = self.backbone.feature_map(image)
+        feature = map_of(self.backbone, image)
         embedding = self.neck(feature.mean((2, 3)))
         return {"logits": self.classify(embedding), "feature": feature, "embedding": embedding}
 
@@ -63,14 +63,23 @@ class Attribution(Detector):
         """Softmax over all outputs; where no real picture is known, everything is fake."""
         outputs = self.outputs(batch.image)
         logits = outputs["logits"].float()
-        fake = torch.ones_like(logits[:, 0]) if self.real_class is None else 1 - logits.softmax(1)[:, self.real_class]
-        return Prediction(fake.clamp(0, 1), logits, outputs["embedding"])
+        return Prediction(fake_prob(logits, self.real_class), logits, outputs["embedding"])
 
     @classmethod
     def from_released(cls, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The authors' checkpoints; Lightning's ``model.`` in front of each name is dropped."""
         plain = {key.removeprefix("model."): value for key, value in state.items()}
         return rename(plain, cls.released, cls.__name__)
+
+
+def map_of(backbone: nn.Module, image: Tensor) -> Tensor:
+    """The last map ``(N, dim, h, w)`` of a convolutional backbone; one place of what another says of the picture."""
+    return backbone.feature_map(image) if hasattr(backbone, "feature_map") else backbone(image)[..., None, None]
+
+
+def fake_prob(logits: Tensor, real_class: int | None) -> Tensor:
+    """Probability (N,) of not being real, by logits (N, classes); 1 where no real picture is known."""
+    return torch.ones_like(logits[:, 0]) if real_class is None else 1 - logits.softmax(1)[:, real_class]
 
 
 def labelled_cross_entropy(logits: Tensor, batch: Batch) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -74,9 +74,6 @@ class Detector(nn.Module, ABC):
 
     def on_epoch_end(self, progress: Progress) -> None:  # noqa: B027
         """Update thresholds, prototypes, pseudo-labels. Keep what must survive a restart in buffers."""
-
-    def calibrate(self, batches: Iterable[Batch]) -> None:  # noqa: B027
-        """Gather training statistics that prediction needs, in buffers; called once after training."""
 
     @classmethod
     def from_released(cls, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

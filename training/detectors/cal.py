@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from training.core.errors import ContractError
 from training.core.registry import DETECTORS
 from training.core.types import Batch, Losses
-from training.detectors._attribution import RELEASED, Attribution, sum_of
+from training.detectors._attribution import RELEASED, Attribution, map_of, sum_of
 from training.detectors.base import Progress
 from training.losses.confidence import Confidences, asymmetric, consistency, unused_entropy
 from training.networks.attribution import FrequencyAttention
@@ -74,7 +74,7 @@ class Cal(Attribution):
 
     def outputs(self, image: Tensor) -> dict[str, Tensor]:
         """Those of every attribution method; ``attention`` (N, 1, h, w) has weighted the map."""
-        feature, attention = self.backbone.feature_map(image), self.attention(image)
+        feature, attention = map_of(self.backbone, image), self.attention(image)
         if attention.shape[2:] != feature.shape[2:]:
             attention = F.interpolate(attention, feature.shape[2:], mode="bilinear", align_corners=False)
         embedding = self.neck((feature * attention).mean((2, 3)))

@@ -23,9 +23,9 @@ from training.core.types import Batch, Losses
 from training.data.recipe import Batches
 from training.detectors.base import Detector, Progress
 from training.engine import checkpoint, distributed
+from training.engine.evaluate import is_better
 from training.engine.trainer import Position
 from training.engine.update import Update
-from training.metrics.ranking import METRICS
 from training.networks.weights import load_strict
 
 STATE, BEST, LAST = "state.pt", "best.safetensors", "last.safetensors"
@@ -161,8 +161,7 @@ class RunFolder:
         return self.position.step % self.every == 0 and any(distributed.gather(self._stop is not None))
 
     def _better(self, value: float) -> bool:
-        metric = METRICS[self.monitor.rpartition("/")[2]]
-        return math.isnan(self.best) or (value > self.best if metric.higher_is_better else value < self.best)
+        return is_better(self.monitor, value, None if math.isnan(self.best) else self.best)
 
     def _open(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -37,8 +37,8 @@ def grid_pool(feature: Tensor, cells: int) -> Tensor:
         ConfigError: there are fewer places than cells.
     """
     if min(feature.shape[2:]) < cells:
-        height, width = feature.shape[2:]
-        raise ConfigError(f"a map of {height} x {width} has no {cells} x {cells} parts; raise data.resolution")
+        size = " x ".join(map(str, feature.shape[2:]))
+        raise ConfigError(f"a map of {size} has no {cells} x {cells} parts; raise data.resolution or change backbone")
     strides = [size // cells for size in feature.shape[2:]]
     windows = [size - (cells - 1) * stride for size, stride in zip(feature.shape[2:], strides, strict=True)]
     return F.avg_pool2d(feature, windows, strides)

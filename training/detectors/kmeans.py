@@ -1,0 +1,84 @@
+"""Clusters of frozen features, known classes pinned to their labelled pictures: the cheap baseline of attribution.
+
+Source: semi-supervised k-means on pretrained features as in Vaze et al., generalized category discovery (CVPR 2022),
+section 3.2; by stochastic steps as in Sculley, web-scale k-means clustering (WWW 2010).
+Loss: half the squared distance of unit-length features from their center, mean over centers: a labelled picture's is
+its class's, an unlabelled one's the nearest. A step of rate ``lr`` moves a center that share of the way to the mean
+of its pictures.
+Deviation: batches instead of all pictures at once, so that training, resuming and several processes are the usual ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from training.core.registry import DETECTORS
+from training.core.types import Batch, Losses, Prediction, Task
+from training.detectors._attribution import fake_prob, map_of
+from training.detectors.base import Detector
+
+
+@DETECTORS.register("kmeans")
+class KMeans(Detector):
+    """See the module.
+
+    Args:
+        sharpness: of the probabilities: logits are ``-sharpness`` times the squared distance from each center.
+    """
+
+    family = "attribution"
+    year = 2022
+    tasks = (Task.ATTRIBUTION,)
+    recipe = "open_world"
+    takes_features = True
+
+    def __init__(
+        self,
+        backbone: Callable[[], nn.Module],
+        num_methods: int,
+        num_known: int,
+        real_class: int | None,
+        sharpness: float = 10.0,
+    ) -> None:
+        super().__init__()
+        self.num_known, self.real_class, self.sharpness = num_known, real_class, sharpness
+        self.backbone = backbone()
+        self.centers = nn.Parameter(torch.zeros(num_methods, self.backbone.dim))
+        self.register_buffer("started", torch.tensor(False))
+
+    def outputs(self, image: Tensor) -> dict[str, Tensor]:
+        """``logits`` (N, classes) and the unit-length ``embedding`` (N, dim) of pictures, or of cached features."""
+        feature = image if image.ndim == 2 else map_of(self.backbone, image).mean((2, 3))
+        embedding = F.normalize(feature.float(), dim=1)
+        distance = torch.cdist(embedding, self.centers).square()
+        return {"logits": -self.sharpness * distance, "embedding": embedding, "distance": distance}
+
+    def loss(self, batch: Batch) -> Losses:
+        """The module's loss; the first batch chooses where centers start."""
+        if not self.started:
+            self._start(self.outputs(batch.image)["embedding"].detach(), batch)
+        distance = self.outputs(batch.image)["distance"]
+        center = torch.where(batch.labelled, batch.method, distance.argmin(1))
+        own = distance.gather(1, center[:, None]).squeeze(1) / 2
+        count = torch.bincount(center, minlength=len(self.centers)).clamp_min(1)
+        return Losses((own / count[center]).sum(), {"distance": own.detach().mean()})
+
+    def predict(self, batch: Batch) -> Prediction:
+        """Softmax of the distances."""
+        outputs = self.outputs(batch.image)
+        return Prediction(fake_prob(outputs["logits"], self.real_class), outputs["logits"], outputs["embedding"])
+
+    @torch.no_grad()
+    def _start(self, feature: Tensor, batch: Batch) -> None:
+        """Known centers at their pictures' means; the others at unlabelled pictures far from all before (k-means++)."""
+        for method in batch.method[batch.labelled].unique():
+            self.centers[method] = feature[batch.labelled & (batch.method == method)].mean(0)
+        hidden = feature[~batch.labelled] if (~batch.labelled).any() else feature
+        for row in range(self.num_known, len(self.centers)):
+            far = torch.cdist(hidden, self.centers[:row]).amin(1).square() if row else torch.ones_like(hidden[:, 0])
+            self.centers[row] = hidden[torch.multinomial(far.clamp_min(1e-12), 1)].squeeze(0)
+        self.started.fill_(True)
