@@ -48,6 +48,13 @@ def test_i3d_has_the_published_groups():
     assert (len(temporal_weights(network)), len(spatial_weights(network))) == (9, 16)
 
 
+def test_a_checkpoint_of_pyslowfasts_holds_the_weights_beside_its_optimizer(tmp_path):
+    network, file = trunk("i3d_r50")(), tmp_path / "i3d.pth"
+    torch.save({"epoch": 1, "model_state": network.state_dict(), "cfg": "text"}, file)
+    loaded = maker(Spec(name="i3d_r50", params={"size": "tiny", "weights": str(file)}))()
+    assert all(torch.equal(v, network.state_dict()[k]) for k, v in loaded.state_dict().items())
+
+
 def test_altfreezing_really_alternates():
     detector = AltFreezing(trunk("i3d_r50"), every=2).train()
     with torch.no_grad():

@@ -36,7 +36,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     except (SafetensorError, UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
         raise WeightsError(f"{shown(path)}: not a safe weights file ({str(error).splitlines()[0]})") from error
     if isinstance(state, dict):
-        state = next((state[key] for key in ("state_dict", "network") if key in state), state)
+        state = next((state[key] for key in ("state_dict", "network", "model_state") if key in state), state)
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise WeightsError(f"{shown(path)}: expected a state dict of tensors")
     return {key.removeprefix("module."): value for key, value in state.items()}
