@@ -168,8 +168,9 @@ def _rows(tracks: list[Track]) -> Iterator[tuple[Record, Cut]]:
     for number, track in enumerate(tracks):
         for cut in track.cuts:
             name = str(number)
+            path = f"{name}/{cut.index}"
             # Label and method are unknown here; no figure is computed from them.
-            yield Record(PREDICTED, name, cut.index, 0, REAL, name, "test", image=f"{name}/{cut.index}"), cut
+            yield Record(PREDICTED, name, cut.index, 0, REAL, name, "test", image=path, landmarks=path), cut
 
 
 def _face_json(face: FaceVerdict) -> dict[str, Any]:
