@@ -58,10 +58,25 @@ class Crop:
         """``(2, 3)`` matrix to the crop without margin that shows the face with these 68 or 81 landmarks upright."""
         return similarity(points[list(FIVE_POINTS)], template(self.size, self.scale))
 
+    def of_box(self, box: tuple[int, int, int, int]) -> np.ndarray:
+        """``(2, 3)`` matrix that stretches a box (left, upper, right and lower edge) over the crop, unaligned."""
+        left, top, right, bottom = box
+        x, y = self.size / (right - left), self.size / (bottom - top)
+        return np.array([(x, 0, (x - 1) / 2 - x * left), (0, y, (y - 1) / 2 - y * top)])
+
     def of_picture(self, height: int, width: int) -> np.ndarray:
         """``(2, 3)`` matrix that stretches a whole picture over the crop, pixel edges onto pixel edges."""
-        x, y = self.size / width, self.size / height
-        return np.array([(x, 0, (x - 1) / 2), (0, y, (y - 1) / 2)])
+        return self.of_box((0, 0, width, height))
+
+
+def enlarged(box: tuple[int, int, int, int], factor: float, height: int, width: int) -> tuple[int, int, int, int]:
+    """``box`` (left, upper, right and lower edge) made ``factor`` times as large, within the picture.
+
+    Each side moves by a whole number of pixels, as published for open-world attribution (OWDFA.md, 3).
+    """
+    left, top, right, bottom = box
+    x, y = int((right - left) * (factor - 1) / 2), int((bottom - top) * (factor - 1) / 2)
+    return max(left - x, 0), max(top - y, 0), min(right + x, width), min(bottom + y, height)
 
 
 def similarity(points: np.ndarray, target: np.ndarray) -> np.ndarray:

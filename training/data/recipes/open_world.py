@@ -13,32 +13,31 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from preprocessing.manifest import REAL, Record
-from preprocessing.splits import by_hash
-from training.core.classes import cluster_names
+from preprocessing.manifest import Record
+from training.core.classes import known_of
 from training.core.errors import ConfigError, did_you_mean
 from training.core.registry import RECIPES
 from training.core.types import UNKNOWN, Sample
-from training.data.open_world import LABELLED_SHARE, Alternation, weights
+from training.data.open_world import Alternation, weights
+from training.data.protocol import Protocol, told
 from training.data.recipe import Corpus, Recipe
 from training.data.transforms import Transform
 
 
 @RECIPES.register("open_world")
 class OpenWorld(Recipe):
-    """Labelled pictures of the known methods, and unlabelled ones of known and novel methods alike.
+    """Labelled pictures of the known classes, and unlabelled ones of known and novel classes alike.
 
-    Of each known method, a share of the videos is labelled: always the same videos, whatever the seed. An unlabelled
+    Of each known class, a share of the videos is labelled: always the same videos, whatever the seed. An unlabelled
     sample carries no truth at all: label, method and person are -1.
 
     Args:
-        corpus: records of known and novel methods; its classes are those of :meth:`classes`.
-        known: the known methods in the order of their numbers; ``real`` may be one.
-        novel: which other methods to take; by default all.
-        labelled: share of a known method's videos that keep their label.
+        corpus: what :meth:`scope` leaves of the records; its classes are those of :meth:`classes`.
+        known, novel, fakes_only, tagged, limit, clusters: see :class:`Protocol`, for training and testing alike.
+        labelled: share of a known class's videos that keep their label; by default those that the data set's own
+            lists label, and without such lists three quarters.
         balance: ``alternate`` unlabelled and labelled pictures, the labelled classes evenly (CPL), or draw with
             replacement so that half are labelled on average (``weighted``, CAL).
-        clusters: outputs beside those of the known methods; by default one per novel method that is there.
         view: give a second picture of each frame, augmented as usual while the first is only mirrored (CAL's strong
             and weak view).
     """
@@ -48,38 +47,45 @@ class OpenWorld(Recipe):
         corpus: Corpus,
         known: list[str],
         novel: list[str] | None = None,
-        labelled: float = LABELLED_SHARE,
+        fakes_only: bool = False,  # noqa: ARG002 - these are read by scope() and classes(), before the recipe is made
+        tagged: bool = False,  # noqa: ARG002
+        limit: dict[str, dict[str, int]] | None = None,  # noqa: ARG002
+        clusters: int | None = None,  # noqa: ARG002
+        labelled: float | None = None,
         balance: Literal["alternate", "weighted"] = "alternate",
-        clusters: int | None = None,  # noqa: ARG002 - read by classes(), before the recipe is made
         view: bool = False,
     ) -> None:
         super().__init__(corpus)
-        if not 0 < labelled <= 1:
+        if labelled is not None and not 0 < labelled <= 1:
             raise ConfigError(f"data.recipe.labelled is {labelled}; expected a share above 0, up to 1")
-        self.records = [r for r in corpus.records if r.method in known or novel is None or r.method in novel]
-        _check(known, novel or [], corpus.records)
-        chosen = _labelled_videos(self.records, known, labelled)
-        self.labelled = np.array([(r.dataset, r.video) in chosen for r in self.records])
+        _check_there([*known, *(novel or [])], {record.method for record in self.records})
+        known = known_of(corpus.classes)
+        self.labelled = told(self.records, known, labelled)
+        _check_told(known, {r.method for r, is_told in zip(self.records, self.labelled, strict=True) if is_told})
         self.balance, self.view = balance, view
         augment = corpus.transform.augment
         self._weak = Transform(corpus.transform.resolution, augment.mirrored() if augment else None)
         self._alternation: tuple[int, Alternation] | None = None
 
     @classmethod
+    def scope(cls, records: list[Record], params: Mapping[str, Any]) -> list[Record]:
+        """See :meth:`Protocol.scope`."""
+        return Protocol.of(params).scope(records)
+
+    @classmethod
     def classes(cls, records: list[Record], params: Mapping[str, Any]) -> list[str]:
-        """The known methods, then the clusters."""
-        known = list(params.get("known", []))
-        wanted = params.get("novel")
-        there = {record.method for record in records} - set(known)
-        novel = there if wanted is None else there & set(wanted)
-        count = params.get("clusters")
-        return known + cluster_names(len(novel) if count is None else count)
+        """The known classes, then the clusters."""
+        return Protocol.of(params).classes(records)
 
     @classmethod
     def open_truth(cls, records: list[Record], params: Mapping[str, Any]) -> list[Record]:
-        """Those of known methods: which novel method a picture has is what nobody knows."""
-        known = set(params.get("known", []))
+        """Those of known classes: which novel class a picture is of is what nobody knows."""
+        known = set(Protocol.of(params).known)
         return [record for record in records if record.method in known]
+    @property
+    def pictures_only(self) -> bool:
+        """See :class:`Recipe`."""
+        return not self.view
 
     def __len__(self) -> int:
         return len(self.records)
@@ -114,22 +120,13 @@ class OpenWorld(Recipe):
         return Alternation(np.array(classes), np.random.RandomState(seed), random.Random(seed))
 
 
-def _check(known: list[str], novel: list[str], records: list[Record]) -> None:
-    there = {record.method for record in records}
-    for name in (*known, *novel):
+def _check_there(named: list[str], there: set[str]) -> None:
+    for name in named:
         if name not in there:
-            raise ConfigError(f"data.recipe: no training videos of method '{name}'; {did_you_mean(name, there)}")
-    if both := set(known) & set(novel):
-        raise ConfigError(f"data.recipe: {', '.join(sorted(both))} cannot be both known and novel")
-    if len(known) - (REAL in known) < 1:
-        raise ConfigError("data.recipe.known: name at least one method beside real")
+            raise ConfigError(f"data.recipe: no training videos of '{name}'; {did_you_mean(name, there)}")
 
 
-def _labelled_videos(records: list[Record], known: list[str], share: float) -> set[tuple[str, str]]:
-    """Dataset and path of the videos that keep their label; one of a method at least."""
-    chosen = set()
-    for method in known:
-        videos = by_hash({f"{r.dataset}\n{r.video}" for r in records if r.method == method})
-        kept = videos[: max(1, int(share * len(videos) + 0.5))]
-        chosen |= {tuple(name.split("\n", 1)) for name in kept}
-    return chosen
+def _check_told(known: list[str], labelled: set[str]) -> None:
+    for name in known:
+        if name not in labelled:
+            raise ConfigError(f"data.recipe.known: the data set's lists label no picture of '{name}'; name it in novel")
