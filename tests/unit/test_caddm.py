@@ -13,6 +13,8 @@ from torch import Tensor
 
 from tests.contract.test_detectors import parts_of
 from tests.golden.cases.caddm import check_loss
+from tests.unit.media import face, needs_predictor, write_picture
+from training import predict
 from training.assembly import Asked, build
 from training.core.config import Layers
 from training.core.errors import ConfigError, ContractError, WeightsError
@@ -219,3 +221,14 @@ def test_the_dropout_belongs_to_the_backbones_feature() -> None:
 def test_resolution_of_the_yaml_holds_for_all_backbones() -> None:
     for overrides in BACKBONES.values():
         assert detector(*overrides).eval().outputs(torch.zeros(1, 3, 224, 224))["location"].shape == (1, 168, 4)
+
+
+@needs_predictor
+def test_faces_of_single_files_are_cut_anew(tmp_path: Path) -> None:
+    path = tmp_path / "released.pkl"
+    torch.save({"network": released(detector(), "resnet34")}, path)
+    words = ["--weights_path", str(path), "--detector_path", "caddm", "--output", str(tmp_path / "out")]
+    picture = write_picture(tmp_path / "face.png", face())
+    assert predict.main([*words, *[w for item in TINY for w in ("--set", item)], str(picture)]) == 0
+    [found] = json.loads((tmp_path / "out" / "predictions.json").read_text())["files"]
+    assert len(found["faces"]) == 1 and 0 <= found["fake_prob"] <= 1
