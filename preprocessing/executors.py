@@ -97,7 +97,7 @@ class _Child:
         context = multiprocessing.get_context("spawn")
         self._pipe, far_end = context.Pipe()
         self.process = context.Process(target=_serve, args=(function, far_end), daemon=True)
-        with _deaf_to_ctrl_c():
+        with deaf_to_ctrl_c():
             self.process.start()
         far_end.close()
         self._ready = False
@@ -123,7 +123,7 @@ class _Child:
 
 
 @contextlib.contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
+def deaf_to_ctrl_c() -> Iterator[None]:
     """A process started in this block never gets a Ctrl-C, not even while it starts; here it waits for the end."""
     if not hasattr(signal, "pthread_sigmask"):
         yield

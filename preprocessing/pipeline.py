@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 import PIL
 
 from preprocessing.codecs import LOSSY, encode
-from preprocessing.executors import run
+from preprocessing.executors import Item, Result, run
 from preprocessing.faces.models import Models
 from preprocessing.job import Task, failure, models, process
 from preprocessing.layouts.base import Scan, SourceVideo, layout_for
@@ -24,7 +24,7 @@ from preprocessing.pairs import PairTask, families, pair
 from preprocessing.settings import Settings
 from preprocessing.sidecar import Sidecar, paths_below, read, sidecar_path, write
 from preprocessing.sinks import Parcel, sink_for
-from training.core.errors import BenchError, ConfigError, DataError, ManifestError
+from training.core.errors import ConfigError, DataError, ManifestError
 from training.core.paths import shown
 
 # Raise when the same settings would give other faces than before, so that old ones are not taken for done.
@@ -81,8 +81,7 @@ class Pipeline:
         Raises:
             DataError: nothing more can be written.
         """
-        results = run(process, plan.tasks, self.settings.processes)
-        with contextlib.closing(results):
+        with contextlib.closing(self._work_off(process, plan.tasks)) as results:
             for task, result in results:
                 yield self._outcome(task, result)
 
@@ -102,8 +101,7 @@ class Pipeline:
         Raises:
             DataError: nothing more can be written.
         """
-        results = run(pair, tasks, self.settings.processes)
-        with contextlib.closing(results):
+        with contextlib.closing(self._work_off(pair, tasks)) as results:
             for task, result in results:
                 if isinstance(result, list):
                     yield [self._kept(parcel) for parcel in result]
@@ -121,6 +119,17 @@ class Pipeline:
         others = (path for name, path in paths_below(self.root) if name not in expected)
         videos = (read(path).video for path in others)
         return [v.video for v in videos if v.compression in (None, self.settings.compression)]
+
+    def _work_off(
+        self, function: Callable[[Item], Result], items: list[Item]
+    ) -> Iterator[tuple[Item, Result | Exception]]:
+        """See :func:`preprocessing.executors.run`."""
+        settings = self.settings
+        if settings.executor == "local":
+            return run(function, items, settings.processes, settings.time_limit)
+        from preprocessing import cluster  # its libraries need not be there otherwise
+
+        return cluster.run(function, items, settings.processes, settings.time_limit, settings.scheduler)
 
     def _task(self, source: SourceVideo) -> Task:
         raw = {"file": _below(source.path, self.settings.root), "bytes": _bytes(source.path)}
@@ -148,15 +157,14 @@ class Pipeline:
             write(self.root, old)
         return old, None
 
-    def _outcome(self, task: Task, result: Parcel | BaseException) -> Sidecar:
+    def _outcome(self, task: Task, result: Parcel | Exception) -> Sidecar:
         if isinstance(result, Parcel):
             return self._kept(result)
         with self._writing():
             if isinstance(result, OSError):
                 raise result
-            reason = str(result) if isinstance(result, BenchError) else f"{type(result).__name__}: {result}"
             self.sink.begin(task.source.facts.video)
-            return self._kept(self.sink.end(failure(task.blank, reason)))
+            return self._kept(self.sink.end(failure(task.blank, str(result))))
 
     def _kept(self, parcel: Parcel) -> Sidecar:
         with self._writing():

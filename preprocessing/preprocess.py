@@ -74,6 +74,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--picture-limit", type=float, help="megapixels")
     parser.add_argument("--time-limit", type=float, help="seconds per video")
     parser.add_argument("--workers", type=int, help="processes; 0 for none but this one")
+    parser.add_argument("--executor", help="local (this machine) or dask")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="of the Dask cluster; without it one is started here")
     add_debug(parser)
     return parser.parse_args(argv)
 

@@ -16,6 +16,8 @@ from training.core.paths import DATASETS, ROOT, WEIGHTS, processors
 
 CONFIG = ROOT / "preprocessing" / "config.yaml"
 _PATHS = ("root", "output", "landmarks")
+LONGEST = 1_000_000
+"""Seconds; what systems can wait for has an end."""
 
 
 @dataclass(kw_only=True)
@@ -32,7 +34,7 @@ class Settings:
     clips: int = 4
     clip_length: int = 16
     picture_limit: float = 50.0
-    time_limit: float | None = None
+    time_limit: float | None = 600.0
     detector: Spec = field(default_factory=lambda: Spec(name="hog"))
     detection: Literal["fast", "exact"] = "fast"
     landmarks: Path | None = WEIGHTS / "shape_predictor_68_face_landmarks.dat"
@@ -46,6 +48,8 @@ class Settings:
     masks: bool = True
     paired: bool = False
     workers: int | None = None
+    executor: Literal["local", "dask"] = "local"
+    scheduler: str | None = None
 
     def __post_init__(self) -> None:
         self.dataset = self.dataset and full_name(self.dataset)
@@ -78,9 +82,12 @@ def load(file: Path, flags: dict[str, Any]) -> Settings:
         if isinstance(layers.tree.get(key), str):
             layers.tree[key] = str(ROOT / layers.tree[key])
     for key, value in flags.items():
+        # Absolute: the workers of a cluster stand in other folders.
+        value = str(Path(value).absolute()) if key in _PATHS and value else value
         layers.add_tree({key: value}, f"--{key.replace('_', '-')}")
     settings = layers.read(Settings)
     _check(settings, layers.origin)
+    _check_executor(settings, layers.origin)
     if settings.detection == "exact" and "detector" in flags:
         raise ConfigError("--exact has its own detector, options included; leave out --detector and --min-score")
     return settings
@@ -113,3 +120,14 @@ def _check(settings: Settings, origin: dict[str, str]) -> None:
         raise ConfigError(f"{origin['quality']}: 'quality' is {settings.quality}; expected 1 to 100")
     if settings.dataset is not None and ("/" in settings.dataset or settings.dataset.startswith(".")):
         raise ConfigError(f"{origin['dataset']}: '{settings.dataset}' cannot name a folder; use letters and digits")
+
+
+def _check_executor(settings: Settings, origin: dict[str, str]) -> None:
+    if (settings.time_limit or 0) > LONGEST:
+        raise ConfigError(f"{origin['time_limit']}: 'time_limit' is {settings.time_limit}; expected {LONGEST} or less")
+    if settings.scheduler is not None and settings.executor != "dask":
+        raise ConfigError(f"{origin['scheduler']}: 'scheduler' is for executor dask; expected --executor dask")
+    if settings.scheduler is not None and settings.workers is not None:
+        raise ConfigError(f"{origin['workers']}: 'workers' has no say in a cluster that runs already; leave it out")
+    if settings.executor == "dask" and settings.workers == 0:
+        raise ConfigError(f"{origin['workers']}: 'workers' is 0; executor dask needs 1 or more")
