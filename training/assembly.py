@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from preprocessing.manifest import REAL, Record
-from training.core.classes import is_cluster
+from training.core.classes import is_cluster, method_of
 from training.core.config import Layers, Spec, instantiate
 from training.core.errors import ConfigError, did_you_mean
 from training.core.paths import CONFIG, processors
@@ -109,7 +109,7 @@ def build(cfg: Config, classes: list[str], persons: list[str]) -> Detector:
         "num_methods": len(classes),
         "num_known": sum(not is_cluster(name) for name in classes),
         "num_persons": len(persons),
-        "real_class": classes.index(REAL) if REAL in classes else None,
+        "real_class": next((at for at, name in enumerate(classes) if method_of(name) == REAL), None),
         "resolution": wanted.resolution,
         "mean": wanted.mean,
         "std": wanted.std,

@@ -27,9 +27,10 @@ def corpus_of(toy: Path) -> Corpus:
 
 
 def recipe_of(corpus: Corpus, **params: object) -> OpenWorld:
-    params = {**KNOWN, **params}
-    corpus = replace(corpus, classes=RECIPES.get("open_world").classes(corpus.records, params))
-    return instantiate(RECIPES.get("open_world"), params, {"corpus": corpus}, At("data.recipe"))
+    params, kind = {**KNOWN, **params}, RECIPES.get("open_world")
+    records = kind.scope(corpus.records, params)
+    corpus = replace(corpus, records=records, classes=kind.classes(records, params))
+    return instantiate(kind, params, {"corpus": corpus}, At("data.recipe"))
 
 
 def test_known_methods_come_first_and_novel_ones_are_nameless(toy: Path) -> None:
@@ -112,7 +113,7 @@ def test_only_known_methods_may_choose_a_checkpoint(toy: Path) -> None:
 @pytest.mark.parametrize(
     ("params", "says"),
     [
-        ({"known": ["real", "DeepFakes"]}, "no training videos of method 'DeepFakes'; did you mean 'Deepfakes'"),
+        ({"known": ["real", "DeepFakes"]}, "no training videos of 'DeepFakes'; did you mean 'Deepfakes'"),
         ({"novel": ["real"]}, "real cannot be both known and novel"),
         ({"known": ["real"]}, "name at least one method beside real"),
         ({"labelled": 0.0}, "expected a share above 0"),

@@ -79,6 +79,13 @@ class Recipe(Dataset, ABC):
         """Counts that belong beside its figures, by name."""
 
     @classmethod
+    def scope(cls, records: list[Record], params: Mapping[str, Any]) -> list[Record]:  # noqa: ARG003
+        """Those of the ``records`` of one split that a run with ``params`` is about, each with its class's name for a
+        ``method``: in training, validation and testing alike.
+        """
+        return records
+
+    @classmethod
     def classes(cls, records: list[Record], params: Mapping[str, Any]) -> list[str]:  # noqa: ARG003 - for overriders
         """What ``batch.method`` counts, in its order, when ``records`` are learned by this recipe with ``params``."""
         return class_names(records)

@@ -89,13 +89,18 @@ def _select(name: str, split: str, frames: int, data: DataConfig) -> Selected:
         and (compression is None or video.compression in (None, compression))
         and (wanted.methods is None or video.method in wanted.methods)
     ]
-    whole = data.sampling == "even" and RECIPES.get(data.recipe.name).neighbors
-    pick = _all if whole else SAMPLING[data.sampling]
-    records = [r for video, found in entries for r in pick(faces_of(video, found), frames)]
-    if not records:
+    recipe = RECIPES.get(data.recipe.name)
+    pick = _all if data.sampling == "even" and recipe.neighbors else SAMPLING[data.sampling]
+    faces = [r for video, found in entries for r in pick(faces_of(video, found), frames)]
+    if not faces:
         raise ManifestError(f"{name}: no faces in split '{split}'{_why_empty(listed, split, compression)}")
+    records = recipe.scope(faces, data.recipe.params)
+    if not records:
+        raise ManifestError(f"{name}: data.recipe names no class of its split '{split}'")
     without_face = sum(not frame.face_found for _, found in entries for frame in found)
     notes = [*listed.facts.get("remarks", []), *_notes(name, split, wanted, entries)]
+    if left_out := len(faces) - len(records):
+        notes.append(f"{name}: {left_out} of {len(faces)} {split} faces take no part in this protocol (data.recipe)")
     chosen = {video.video for video, _ in entries}
     shared = {other: len(videos & chosen) for other, videos in listed.shared(split).items() if videos & chosen}
     return Selected(name, records, without_face, listed.facts, notes, shared)

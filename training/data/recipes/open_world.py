@@ -82,6 +82,7 @@ class OpenWorld(Recipe):
         """Those of known classes: which novel class a picture is of is what nobody knows."""
         known = set(Protocol.of(params).known)
         return [record for record in records if record.method in known]
+
     @property
     def pictures_only(self) -> bool:
         """See :class:`Recipe`."""
