@@ -1,0 +1,105 @@
+"""Does every image detector learn as it is configured? Short runs of the real configurations on the demo's faces.
+
+``python benchmarks/short_runs.py`` after ``make demo``: each detector at full size, with its own recipe and optimizer,
+for the steps of ``config/protocol/short.yaml``; the losses at both ends and the test figures with their intervals go
+to ``benchmarks/results/short_runs.json`` and ``.md``. Stopped, the same command goes on with the next detector.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from training.core.cli import add_debug, run_entry
+from training.core.paths import ROOT, RUNS, atomic, shown
+
+RESULTS = ROOT / "benchmarks" / "results"
+IMAGE_DETECTORS = (
+    ("xception", "meso4", "meso4Inception", "resnet34", "efficientnetb4", "capsule_net", "core", "f3net", "facexray")
+    + ("ffd", "fwa", "recce", "spsl", "srm", "ucf", "rfm", "sia", "multi_attention", "lrl", "pcl_xception", "iid")
+    + ("sladd", "uia_vit", "sbi")
+)  # fmt: skip
+ENDS = 8
+"""Steps whose losses are averaged at both ends."""
+
+
+def main(argv: list[str]) -> int:
+    """Run what is left to do, then write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--detectors", nargs="+", default=IMAGE_DETECTORS, metavar="NAME", help="these only")
+    parser.add_argument("--output", type=Path, default=RUNS / "short", help="folder of the runs")
+    add_debug(parser)
+    arguments = parser.parse_args(argv)
+    rows = []
+    for name in arguments.detectors:
+        folder = arguments.output / name
+        if not (folder / "metrics.json").is_file():
+            train(name, folder)
+        rows.append(row(name, folder))
+        print(f"{name}: loss {rows[-1]['loss_first']:.4f} -> {rows[-1]['loss_last']:.4f}", flush=True)
+        write(rows)
+    risen = [found["detector"] for found in rows if found["loss_last"] >= found["loss_first"]]
+    print(
+        f"{len(rows) - len(risen)} of {len(rows)} losses fell" + (f"; not those of {', '.join(risen)}" if risen else "")
+    )
+    print(shown(RESULTS / "short_runs.md"))
+    return 0
+
+
+def train(name: str, folder: Path) -> None:
+    """One run; what an interrupted one left is done again."""
+    import shutil
+
+    from training.assembly import Asked
+    from training.session import Places, configure
+    from training.session import train as run
+
+    shutil.rmtree(folder, ignore_errors=True)
+    run(configure(name, None, Asked(protocol="short")), Places(output=folder))
+
+
+def row(name: str, folder: Path) -> dict[str, Any]:
+    """What the run of ``name`` found."""
+    steps = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    losses = [step["loss"] for step in steps if "loss" in step]
+    tested = json.loads((folder / "metrics.json").read_text())
+    environment = json.loads((folder / "environment.json").read_text())
+    return {
+        "detector": name,
+        "steps": len(losses),
+        "loss_first": fmean(losses[:ENDS]),
+        "loss_last": fmean(losses[-ENDS:]),
+        "auc": {of: found["metrics"]["video/auc"] for of, found in tested["sets"].items()},
+        "git": environment.get("git"),
+        "seed": environment.get("seed"),
+    }
+
+
+def write(rows: list[dict[str, Any]]) -> None:
+    """The rows as JSON and as a Markdown table."""
+    sets = list(rows[0]["auc"])
+    head = ["detector", "steps", f"loss, first {ENDS}", f"last {ENDS}", *(f"{of}, video AUC" for of in sets)]
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    for found in rows:
+        cells = [found["detector"], str(found["steps"]), f"{found['loss_first']:.4f}", f"{found['loss_last']:.4f}"]
+        cells += [bounded(found["auc"][of]) for of in sets]
+        lines.append(f"| {' | '.join(cells)} |")
+    RESULTS.mkdir(exist_ok=True)
+    for suffix, text in ((".json", json.dumps(rows, indent=1)), (".md", "\n".join(lines))):
+        with atomic(RESULTS / f"short_runs{suffix}") as temporary:
+            temporary.write_text(text + "\n")
+
+
+def bounded(figure: dict[str, Any]) -> str:
+    """A figure with its interval, or why there is none."""
+    if figure.get("value") is None:
+        return str(figure.get("undefined", "-"))
+    bounds = f" [{figure['low']:.2f}, {figure['high']:.2f}]" if "low" in figure else ""
+    return f"{figure['value']:.2f}{bounds}"
+
+
+if __name__ == "__main__":
+    run_entry(main)
