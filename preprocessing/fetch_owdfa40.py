@@ -21,8 +21,8 @@ from pathlib import Path
 from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, HTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
-from preprocessing.layouts.base import some
 from preprocessing.layouts._owdfa40 import FOLDERS, HUB
+from preprocessing.layouts.base import some
 from training.core.cli import add_debug, run_entry
 from training.core.errors import DataError
 from training.core.paths import atomic, shown
