@@ -51,7 +51,7 @@ def corpus_of(toy: Path, seed: int = 0, augment: AugmentConfig | None = None, si
     data = DataConfig(root=toy / "datasets", manifests=toy / "manifests")
     [chosen] = select(["Toy"], "train", 0, data)
     classes, persons = class_names(chosen.records), person_names(chosen.records)
-    return Corpus(chosen.records, Faces(data), Transform(size, augment), seed, classes, persons)
+    return Corpus(chosen.records, Faces(data), Transform(size, augment), seed, classes, persons, training=True)
 
 
 def recipe_of(name: str, params: dict[str, Any], corpus: Corpus) -> Recipe:

@@ -209,6 +209,12 @@ def test_clip_lengths_arrive_where_a_method_learns_from_clips(tmp_path, monkeypa
     assert keys(found.not_needed) == ["video_mode"]
 
 
+def test_old_habits_of_video_methods_are_sparse_clips_and_no_made_fakes():
+    video = loaded(migrate(old(model_name="altfreezing"), "old.yaml", compat=True).tree).data
+    assert video.allow_sparse and video.recipe.params["fakes"] == [] and video.sampling == "first"
+    assert not loaded(migrate(old(), "old.yaml", compat=True).tree).data.allow_sparse
+
+
 def test_a_file_that_names_another_method_is_doubted():
     assert "called meso4, which is a method of its own" in migrate(old(), "old/meso4.yaml").translated[0]
     assert "called" not in migrate(old(), "old/xception.yaml").translated[0]
