@@ -54,6 +54,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--exact", dest="detection", action="store_const", const="exact", help="DeepfakeBench's crops to the bit; slow"
     )
+    parser.add_argument(
+        "--boxes", dest="detection", action="store_const", const="boxes", help="open-world attribution's upright boxes"
+    )
     parser.add_argument("--landmarks", help="file of the 68- or 81-point predictor")
     parser.add_argument(
         "--no-landmarks", dest="landmarks", action="store_const", help="none, for --detector already-cropped"

@@ -36,7 +36,7 @@ class Settings:
     picture_limit: float = 50.0
     time_limit: float | None = 600.0
     detector: Spec = field(default_factory=lambda: Spec(name="hog"))
-    detection: Literal["fast", "exact"] = "fast"
+    detection: Literal["fast", "exact", "boxes"] = "fast"
     landmarks: Path | None = WEIGHTS / "shape_predictor_68_face_landmarks.dat"
     forehead: bool = False
     size: int = 256
@@ -88,8 +88,9 @@ def load(file: Path, flags: dict[str, Any]) -> Settings:
     settings = layers.read(Settings)
     _check(settings, layers.origin)
     _check_executor(settings, layers.origin)
-    if settings.detection == "exact" and "detector" in flags:
-        raise ConfigError("--exact has its own detector, options included; leave out --detector and --min-score")
+    if settings.detection != "fast" and "detector" in flags:
+        own = f"detection '{settings.detection}' has its own detector, options included"
+        raise ConfigError(f"{own}; leave out --detector and --min-score")
     return settings
 
 
@@ -114,8 +115,8 @@ def _check(settings: Settings, origin: dict[str, str]) -> None:
         value = getattr(settings, key)
         if value is not None and not value >= bound:
             raise ConfigError(f"{origin.get(key, '')}: '{key}' is {value}; expected {bound} or more")
-    if settings.margin and settings.detector.name == "already-cropped":
-        raise ConfigError(f"{origin['margin']}: 'margin' is {settings.margin}; around crops there is nothing to keep")
+    if settings.margin and (settings.detector.name == "already-cropped" or settings.detection == "boxes"):
+        raise ConfigError(f"{origin['margin']}: 'margin' is {settings.margin}; only aligned faces have one")
     if not 1 <= settings.quality <= 100:
         raise ConfigError(f"{origin['quality']}: 'quality' is {settings.quality}; expected 1 to 100")
     if settings.dataset is not None and ("/" in settings.dataset or settings.dataset.startswith(".")):

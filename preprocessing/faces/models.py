@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 from preprocessing.faces.align import Crop
 from preprocessing.faces.detect import WHOLE, HogDetector, build_detectors, described
-from preprocessing.faces.find import ChainFinder, ExactFinder, FastFinder, Finder, WholePicture
+from preprocessing.faces.find import BoxFinder, ChainFinder, ExactFinder, FastFinder, Finder, WholePicture
 from preprocessing.faces.landmarks import LandmarkPredictor
 from training.core.config import At, Spec
 from training.core.errors import ConfigError
 from training.core.paths import WEIGHTS
 
-Detection = Literal["fast", "exact"]
+Detection = Literal["fast", "exact", "boxes"]
 LANDMARKS = WEIGHTS / "shape_predictor_68_face_landmarks.dat"
 
 
@@ -41,7 +41,7 @@ class Models:
 
 
 def build_models(spec: Spec, detection: Detection, landmarks: Path | None, forehead: bool, crop: Crop) -> Models:
-    """The finder of faces that ``spec``, a detector's name, and ``detection`` choose; ``exact`` has its own detector.
+    """The finder that ``spec``, a detector's name, and ``detection`` choose; all but ``fast`` have their own detector.
 
     Raises:
         ConfigError: detector unknown, its options wrong, or no landmarks where faces must be aligned by them.
@@ -50,6 +50,9 @@ def build_models(spec: Spec, detection: Detection, landmarks: Path | None, foreh
     predict = None if landmarks is None else LandmarkPredictor(landmarks, forehead)
     if spec.name == WHOLE:
         return Models(WholePicture(predict, crop), crop, {"name": WHOLE}, None, predict)
+    if detection == "boxes":
+        detect = HogDetector(upsample=0, min_score=0.0)
+        return Models(BoxFinder(detect, predict, crop), crop, described({"hog": detect}), detection, predict)
     if predict is None:
         raise ConfigError(f"'landmarks' is empty; only pictures that are crops (detector: {WHOLE}) can do without")
     if detection == "exact":

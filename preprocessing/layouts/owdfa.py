@@ -12,6 +12,8 @@ Nothing that a protocol needs is lost:
 * ``labelled`` is the tag: true, false; unused rows are left out;
 * ``split`` is CPL's own cut, four fifths of each class to train and the rest to test. There is no validation split.
 
+``preprocess.py --boxes`` cuts faces as the published methods' loaders do.
+
 Protocols 1 and 3 are 2 and 4 without real faces: same pictures, same tags, same cut.
 """
 
