@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from training.data.blending.face_crops import SIDE
 from training.data.blending.masks import blend
 from training.data.blending.regions import poisson
 from training.data.blending.warps import elastic
 
 WINDOWS = ((40, 80), (80, 120), (120, 160), (224, 224))
 """Height and width of windows, in pixels of a face cut to :data:`SIDE`."""
-SIDE = 224
 MARGIN = 0.2
 """By which the box around the landmarks is enlarged before a window is looked for in it."""
 RIPPLE = 20.48
