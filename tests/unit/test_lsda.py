@@ -24,7 +24,7 @@ from training.data.transforms import Transform
 from training.detectors import lsda
 from training.networks import latent_space
 from training.networks.latent_space import across_domains, affine, domain_mean, hardest_example, within_domain
-from training.networks.zoo import maker
+from training.networks.zoo import maker, overlay
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "data" / "v1" / "lsda.json"
 TINY = {"size": "tiny", "weights": "random"}
@@ -217,3 +217,11 @@ def test_sets_without_groups_are_refused() -> None:
     ):
         with pytest.raises(DataError, match="fakes by 2 methods or more"):
             Grouped(corpus(records))
+
+
+def test_every_network_of_a_configuration_is_set_at_once() -> None:
+    real = {"name": "arcface_r100", "weights": "pretrained"}
+    tree = {"detector": {"name": "xception", "real_encoder": real, "binary": 0.5}, "backbone": {"name": "xception"}}
+    random = {"weights": "random"}
+    assert overlay(tree, **random) == {"backbone": random, "detector": {"real_encoder": random}}
+    assert overlay({"detector": "meso4"}, **random) == {}

@@ -82,8 +82,12 @@ def load_strict(network: nn.Module, state: Mapping[str, Tensor], where: str) -> 
     network.load_state_dict(state)
 
 
-def load_backbone(network: nn.Module, name: str, source: str, fetch: Callable[[], dict[str, Tensor]] | None) -> None:
+def load_backbone(
+    network: nn.Module, name: str, source: str, fetch: Callable[[], dict[str, Tensor]] | None, key: str
+) -> None:
     """Fill a backbone from ``source``: a file, or ``pretrained`` = ``weights/<name>.*`` if there, else the hub.
+
+    ``key`` is the place in the configuration that says so.
 
     Raises:
         WeightsError: nothing to be had; says what to put where.
@@ -91,13 +95,13 @@ def load_backbone(network: nn.Module, name: str, source: str, fetch: Callable[[]
     files = [WEIGHTS / f"{name}{s}" for s in SUFFIXES] if source == "pretrained" else [Path(source)]
     found = next((f for f in files if f.is_file()), None)
     if found is None and source != "pretrained":
-        raise WeightsError(f"backbone.weights: no file {source}; give a file, 'pretrained' or 'random'")
+        raise WeightsError(f"{key}: no file {source}; give a file, 'pretrained' or 'random'")
     if found is not None:
         state, where = read_state(found), shown(found)
         convert = getattr(network, "convert", None)
         load_strict(network, convert(state) if convert else state, where)
         return
-    advice = f"put them into {shown(files[0])} (see weights/README.md), or set backbone.weights to a file or 'random'"
+    advice = f"put them into {shown(files[0])} (see weights/README.md), or set {key} to a file or 'random'"
     if fetch is None:
         raise WeightsError(f"backbone '{name}' has no published weights to fetch; {advice}")
     try:

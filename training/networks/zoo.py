@@ -208,7 +208,8 @@ def maker(spec: Spec) -> Callable[[], nn.Module]:
             if common.size == "tiny" and common.weights == "pretrained":
                 raise ConfigError(f"backbone '{spec.name}': size tiny has no pretrained weights; set weights: random")
             fetch = _resolve(entry.hub) if entry.hub else None
-            weights.load_backbone(network, spec.name, common.weights, fetch)
+            key = f"{spec.at.path or 'backbone'}.weights"
+            weights.load_backbone(network, spec.name, common.weights, fetch, key)
         tuning.apply(network, common.tune, common.rank)
         return network
 
