@@ -53,12 +53,15 @@ def train(name: str, folder: Path) -> None:
     """One run; what an interrupted one left is done again."""
     import shutil
 
-    from training.assembly import Asked
+    from training.assembly import Asked, find_yaml
+    from training.core.config import read_yaml
+    from training.networks import zoo
     from training.session import Places, configure
     from training.session import train as run
 
     shutil.rmtree(folder, ignore_errors=True)
-    run(configure(name, None, Asked(protocol="short")), Places(output=folder))
+    random = zoo.overlay(read_yaml(find_yaml(name, "detector")), weights="random")  # so that no hub need be there
+    run(configure(name, None, Asked("short", {"random weights": random})), Places(output=folder))
 
 
 def row(name: str, folder: Path) -> dict[str, Any]:
