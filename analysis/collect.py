@@ -8,11 +8,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from analysis.style import detector_name
+import numpy as np
+
+from analysis import style
 from training.core.config import read_yaml
 from training.core.errors import DataError
 from training.core.paths import shown
-from training.engine.results import CONFIG, ENVIRONMENT, LOG, METRICS, Scores, read_json, read_log, scores_path
+from training.engine.results import (
+    CONFIG,
+    ENVIRONMENT,
+    LOG,
+    METRICS,
+    Scores,
+    load_features,
+    read_json,
+    read_log,
+    scores_path,
+)
 
 TEST = "test"
 """Folder inside a run that a later test writes to."""
@@ -39,6 +51,25 @@ class TestSet:
         """
         return Scores.load(scores_path(self.folder, self.name))
 
+    def features(self, scores: Scores) -> np.ndarray | None:
+        """The features of the rows of ``scores``, None where none were kept.
+
+        Raises:
+            DataError: the file is damaged, or lacks a row.
+        """
+        path = scores_path(self.folder, self.name).with_suffix(".npz")
+        return load_features(path, scores) if path.is_file() else None
+
+    @property
+    def tells_fakes(self) -> bool:
+        """Whether there are figures of real against fake."""
+        return any(name.rpartition("/")[2] not in style.ATTRIBUTION for name in self.metrics)
+
+    @property
+    def tells_makers(self) -> bool:
+        """Whether there are figures of who made a picture."""
+        return any(name.rpartition("/")[2] in style.ATTRIBUTION for name in self.metrics)
+
 
 @dataclass(frozen=True)
 class Result:
@@ -58,6 +89,12 @@ class Result:
     def trained_on(self) -> list[str]:
         """Names of the training sets; empty where no configuration was kept."""
         return (self.config.get("data") or {}).get("train") or []
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """The recipe's name and arguments; empty where no configuration was kept."""
+        said = (self.config.get("data") or {}).get("recipe") or {}
+        return {"name": said} if isinstance(said, str) else said
 
 
 def collect(paths: Iterable[Path]) -> list[Result]:
@@ -95,7 +132,7 @@ def _read(folder: Path) -> Result:
     return Result(
         folder=folder,
         detector=detector,
-        label=detector_name(detector),
+        label=style.detector_name(detector),
         sets=sets,
         notes=list(dict.fromkeys(notes)),
         config=read_yaml(config) if config.is_file() else {},

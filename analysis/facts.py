@@ -29,7 +29,8 @@ def facts(result: Result) -> list[tuple[str, str]]:
         ("validated on", ", ".join(map(style.dataset_name, data.get("val") or result.trained_on)) + ", split val"),
         ("compression", data.get("compression") or "all"),
         ("frames per video", f"{_frames(data, 'train')} in training, {_frames(data, 'test')} in testing"),
-        ("recipe", _name(data.get("recipe"))),
+        ("recipe", result.recipe.get("name")),
+        ("known methods", ", ".join(result.recipe.get("known", []))),
         ("checkpoint", _selection(evaluate)),
         ("epochs", config.get("epochs")),
         ("backbone", _backbone(config.get("backbone"))),
@@ -85,14 +86,21 @@ def _caveats(result: Result) -> Iterator[tuple[str, str | None]]:
 def _set_caveats(test_set: TestSet) -> Iterator[str]:
     for key, value in test_set.compat.items():
         yield f"compatibility switch {key}={value}: {COMPAT.get(key, 'not comparable with other figures')}"
-    counts, interval = test_set.counts, test_set.interval
-    if counts.get("unreadable"):
+    if test_set.counts.get("unreadable"):
         yield "some frames could not be read and are in no figure (see coverage)"
-    clusters = [interval.get(f"{kind}_clusters", FEW_CLUSTERS) for kind in ("real", "fake")]
-    if interval.get("resamples") and min(clusters) < FEW_CLUSTERS:
-        yield f"fewer than {FEW_CLUSTERS} real or fake {interval['cluster']}s: intervals are too narrow, or missing"
+    if test_set.interval.get("resamples"):
+        yield from _few(test_set)
     if any(f["value"] is not None and "low" in f and f["low"] == f["high"] for f in test_set.metrics.values()):
         yield "an interval of width 0 says that all resamples agree, not that the figure is exact"
+
+
+def _few(test_set: TestSet) -> Iterator[str]:
+    counts, unit = test_set.counts, f"{test_set.interval['cluster']}s"
+    clusters = [test_set.interval.get(f"{kind}_clusters", FEW_CLUSTERS) for kind in ("real", "fake")]
+    if test_set.tells_fakes and min(clusters) < FEW_CLUSTERS:
+        yield f"fewer than {FEW_CLUSTERS} real or fake {unit}: intervals are too narrow, or missing"
+    if test_set.tells_makers and sum(clusters) < FEW_CLUSTERS * counts.get("methods", 0):
+        yield f"fewer than {FEW_CLUSTERS} {unit} per method on average: intervals are too narrow, or missing"
 
 
 def _interval(interval: dict[str, Any]) -> str:

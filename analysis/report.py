@@ -12,15 +12,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from analysis import style
+from analysis.attribution_section import AttributionSection, Picture, attribution_section
 from analysis.collect import Result, collect
 from analysis.facts import caveats, facts
 from analysis.figures.roc import roc
 from analysis.figures.score_histogram import score_histogram
 from analysis.figures.training_curves import training_curves
-from analysis.tables import HEADLINES, by_level, cross_table, metric_names
+from analysis.tables import (
+    HEADLINES,
+    Row,
+    by_level,
+    class_counts,
+    cross_table,
+    metric_names,
+    of_attribution,
+    of_detection,
+    ranked,
+)
 from training.core.cli import add_debug, run_entry
 from training.core.paths import atomic, shown
 from training.engine.results import Scores
@@ -32,6 +43,8 @@ NAMED = 4
 LISTED = 10
 """Most certain errors listed per run and test set."""
 
+Pictures = dict[str, list[Picture]]
+
 
 def write_report(results: Sequence[Result], output: Path) -> None:
     """Write the report on ``results`` to ``output``.
@@ -39,8 +52,32 @@ def write_report(results: Sequence[Result], output: Path) -> None:
     Raises:
         DataError: the scores behind a run's metrics are missing or damaged.
     """
-    videos = {r.label: {name: s.scores().by_video() for name, s in r.sets.items()} for r in results}
-    pictures = _pictures(results[:DRAWN], videos, output.with_name(f"{output.stem}_figures"))
+    folder = output.with_name(f"{output.stem}_figures")
+    videos = {r.label: {n: s.scores().by_video() for n, s in r.sets.items() if s.tells_fakes} for r in results}
+    rows = cross_table(results)
+    detection, attribution = of_detection(rows), of_attribution(rows)
+    page = _template().render(
+        title=", ".join(r.label for r in results) if len(results) <= NAMED else f"{len(results)} runs",
+        results=results,
+        rows=rows,
+        sets=list(dict.fromkeys(row.test_set for row in rows)),
+        detection=detection,
+        attribution=attribution,
+        headlines=[name for name in HEADLINES if name in metric_names(detection)],
+        tables=[*_tables(detection, "All figures"), *_tables(attribution, "Attribution")],
+        facts=[(result.label, facts(result)) for result in results],
+        caveats=caveats(results),
+        errors=[(label, n, list(_errors(rows))) for label, of_run in videos.items() for n, rows in of_run.items()],
+        sections=list(_sections(results[:DRAWN], folder)),
+        drawn=DRAWN,
+        style=style,
+        **_pictures(results[:DRAWN], videos, folder),
+    )
+    with atomic(output) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def _template() -> Template:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -48,33 +85,16 @@ def write_report(results: Sequence[Result], output: Path) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["dataset_name"] = style.dataset_name
-    rows = cross_table(results)
-    names = metric_names(rows)
-    page = environment.get_template("report.html.j2").render(
-        title=", ".join(r.label for r in results) if len(results) <= NAMED else f"{len(results)} runs",
-        results=results,
-        rows=rows,
-        sets=list(dict.fromkeys(row.test_set for row in rows)),
-        headlines=[name for name in HEADLINES if name in names],
-        levels=by_level(names),
-        facts=[(result.label, facts(result)) for result in results],
-        caveats=caveats(results),
-        errors=[(r.label, name, list(_errors(videos[r.label][name]))) for r in results for name in r.sets],
-        drawn=DRAWN,
-        style=style,
-        **pictures,
-    )
-    with atomic(output) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    environment.filters |= {"dataset_name": style.dataset_name, "data_uri": _data_uri}
+    return environment.get_template("report.html.j2")
 
 
-def _pictures(results: Sequence[Result], videos: dict[str, dict[str, Scores]], folder: Path) -> dict[str, list]:
-    """Per kind of figure: ``(description, data URI)`` of each that could be drawn."""
+def _pictures(results: Sequence[Result], videos: dict[str, dict[str, Scores]], folder: Path) -> Pictures:
+    """Per kind of figure: description and file of each that could be drawn."""
     rocs, histograms, curves = [], [], []
-    sets = list(dict.fromkeys(name for result in results for name in result.sets))
+    sets = list(dict.fromkeys(name for result in results for name in videos[result.label]))
     for index, name in enumerate(sets):
-        runs = {r.label: videos[r.label][name] for r in results if name in r.sets}
+        runs = {r.label: videos[r.label][name] for r in results if name in videos[r.label]}
         title = style.dataset_name(name)
         rocs.append((f"ROC curves on {title}", roc(runs, title, folder / f"roc_{index}.png")))
         for number, (label, scores) in enumerate(runs.items()):
@@ -84,7 +104,21 @@ def _pictures(results: Sequence[Result], videos: dict[str, dict[str, Scores]], f
         path = folder / f"training_{number}.png"
         curves.append((f"Training of {result.label}", training_curves(result.log, result.label, path)))
     kinds = {"rocs": rocs, "histograms": histograms, "curves": curves}
-    return {kind: [(text, _data_uri(path)) for text, path in drawn if path] for kind, drawn in kinds.items()}
+    return {kind: [(text, path) for text, path in drawn if path] for kind, drawn in kinds.items()}
+
+
+def _tables(rows: Sequence[Row], title: str) -> Iterator[dict[str, Any]]:
+    """What each level's table holds."""
+    for level, names in by_level(metric_names(rows)).items():
+        counts = class_counts(rows)
+        yield {"title": f"{title} per {level}", "rows": ranked(rows, names), "names": names, "counts": counts}
+
+
+def _sections(results: Sequence[Result], folder: Path) -> Iterator[AttributionSection]:
+    for number, result in enumerate(results):
+        for index, test_set in enumerate(result.sets.values()):
+            if test_set.tells_makers:
+                yield attribution_section(result, test_set, folder, f"{number}_{index}")
 
 
 def _data_uri(path: Path) -> str:

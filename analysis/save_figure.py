@@ -15,8 +15,13 @@ def save_figure(figure: Figure, path: Path, columns: Mapping[str, Sequence]) -> 
     """Write ``figure`` to ``path`` (PNG) and ``columns``, the data it shows, beside it as CSV."""
     with atomic(path) as temporary:
         figure.savefig(temporary, format="png")
-    with atomic(path.with_suffix(".csv")) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    save_columns(path.with_suffix(".csv"), columns)
+    return path
+
+
+def save_columns(path: Path, columns: Mapping[str, Sequence]) -> None:
+    """Write ``columns`` of one length by name as CSV."""
+    with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
-    return path

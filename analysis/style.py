@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from matplotlib.colors import hsv_to_rgb
+
 METRICS = {
     "auc": "AUC",
     "ap": "AP",
@@ -13,6 +15,30 @@ METRICS = {
     "tnr@tpr99": "TNR@TPR99",
 }
 """Display names in the order of columns; an unknown metric keeps its own and comes last."""
+
+ATTRIBUTION = {
+    "all_acc": "ACC all",
+    "known_acc": "ACC known",
+    "novel_acc": "ACC novel",
+    "strict_all_acc": "strict ACC all",
+    "strict_novel_acc": "strict ACC novel",
+    "open_set_auroc": "open-set AUROC",
+    "all_nmi": "NMI all",
+    "all_ari": "ARI all",
+    "known_nmi": "NMI known",
+    "known_ari": "ARI known",
+    "novel_nmi": "NMI novel",
+    "novel_ari": "ARI novel",
+}
+"""Likewise of the figures that say who made a picture."""
+
+CLASS_COUNTS = {
+    "known_methods": "known methods",
+    "methods": "true K",
+    "outputs": "outputs",
+    "outputs_used": "outputs used",
+}
+"""Counts that belong beside them: methods in the test set, and outputs that the detector has and gives."""
 
 LOWER_IS_BETTER = {"eer"}
 
@@ -33,25 +59,35 @@ DATASETS = {
 
 DETECTORS = {
     "altfreezing": "AltFreezing",
+    "cal": "CAL",
     "caddm": "CADDM",
     "capsule_net": "Capsule-Forensics",
+    "cdal": "CDAL",
     "clip": "CLIP",
     "clip_freq": "CLIP-Freq",
     "core": "CORE",
+    "cpl": "CPL",
     "efficientnetb4": "EfficientNet-B4",
     "effort": "Effort",
     "f3net": "F3-Net",
     "facexray": "Face X-ray",
     "ffd": "FFD",
+    "fixmatch": "FixMatch",
+    "flexmatch": "FlexMatch",
+    "forensics_adapter": "Forensics Adapter",
+    "freematch": "FreeMatch",
     "ftcn": "FTCN",
     "fwa": "DSP-FWA",
     "gend": "GenD",
     "i3d": "I3D",
     "iid": "IID",
+    "kmeans": "k-means",
     "lrl": "LRL",
     "lsda": "LSDA",
+    "maxmatch": "MaxMatch",
     "meso4": "MesoNet-4",
     "meso4Inception": "MesoInception-4",
+    "mpsl": "MPSL",
     "multi_attention": "Multi-attention",
     "pcl_xception": "PCL (Xception)",
     "recce": "RECCE",
@@ -62,6 +98,7 @@ DETECTORS = {
     "spsl": "SPSL",
     "srm": "SRM",
     "stil": "STIL",
+    "supervised": "Supervised",
     "tall": "TALL",
     "timesformer": "TimeSformer",
     "ucf": "UCF",
@@ -75,6 +112,9 @@ DETECTORS = {
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1, 1, 1)), (0, (1, 1)))
 REAL_COLOR, FAKE_COLOR = "#0072B2", "#D55E00"
+KNOWN_COLOR, NOVEL_COLOR = "#009E73", "#CC79A7"
+GOLDEN = 0.618034
+"""Turning by this share of a circle again and again comes near no earlier hue for long."""
 
 FIGURE_STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
@@ -111,14 +151,18 @@ def dataset_name(name: str) -> str:
 def metric_name(name: str) -> str:
     """Display name of ``auc``, or of ``video/auc`` with its level: ``video AUC``."""
     level, _, metric = name.rpartition("/")
-    return f"{level} {METRICS.get(metric, metric)}".lstrip()
+    return f"{level} {(METRICS | ATTRIBUTION).get(metric, metric)}".lstrip()
 
 
 def metric_order(name: str) -> tuple[bool, int, str]:
-    """Sorting key of metrics named as in ``metrics.json``: video level first, then in the order of METRICS."""
+    """Sorting key of metrics named as in ``metrics.json``: a task's usual level first, then in the order of its names.
+
+    The usual level is that of videos, and of frames where makers are told.
+    """
     level, _, metric = name.rpartition("/")
-    known = list(METRICS)
-    return level != "video", known.index(metric) if metric in known else len(known), name
+    known = [*METRICS, *ATTRIBUTION]
+    usual = "frame" if metric in ATTRIBUTION else "video"
+    return level != usual, known.index(metric) if metric in known else len(known), name
 
 
 def figure_text(figure: dict[str, Any] | None) -> str:
@@ -134,3 +178,10 @@ def figure_text(figure: dict[str, Any] | None) -> str:
 def line(index: int) -> dict[str, Any]:
     """Color and dash of the ``index``-th curve of a figure."""
     return {"color": COLORS[index % len(COLORS)], "linestyle": DASHES[index % len(DASHES)]}
+
+
+def class_color(index: int, count: int) -> Any:
+    """Color of the ``index``-th of ``count`` classes; of many classes, colors of neighbors in number lie far apart."""
+    if count <= len(COLORS):
+        return COLORS[index]
+    return hsv_to_rgb((index * GOLDEN % 1, 0.85, (0.85, 0.6)[index % 2]))

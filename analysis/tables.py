@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -19,6 +20,11 @@ from training.engine.results import write_json
 
 HEADLINES = ("video/auc", "frame/auc")
 """Metrics that get a matrix of runs against test sets of their own."""
+RANKED_BY = "all_acc"
+"""The metric that orders attribution methods."""
+
+Table = tuple[list[str], list[list[str]]]
+"""Header and lines."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,52 @@ def cross_table(results: Iterable[Result]) -> list[Row]:
     ]
 
 
+def of_detection(rows: Iterable[Row]) -> list[Row]:
+    """The rows with their figures of real against fake; those without any are left out."""
+    return list(_with(rows, lambda metric: metric not in style.ATTRIBUTION))
+
+
+def of_attribution(rows: Iterable[Row]) -> list[Row]:
+    """The rows with their figures of who made a picture; those without any are left out."""
+    return list(_with(rows, style.ATTRIBUTION.__contains__))
+
+
+def _with(rows: Iterable[Row], wanted: Callable[[str], bool]) -> Iterator[Row]:
+    for row in rows:
+        metrics = {name: figure for name, figure in row.metrics.items() if wanted(name.rpartition("/")[2])}
+        if metrics:
+            yield replace(row, metrics=metrics)
+
+
+TASKS = (of_detection, of_attribution)
+
+
+def ranked(rows: Iterable[Row], names: Iterable[str]) -> list[Row]:
+    """The rows, those of each test set from the best one down if ``names``, figures of one level, hold RANKED_BY."""
+    rows = list(rows)
+    metric = next((name for name in names if name.rpartition("/")[2] == RANKED_BY), None)
+    if metric is None:
+        return rows
+    sets = list(dict.fromkeys(row.test_set for row in rows))
+
+    def rank(row: Row) -> tuple[int, float]:
+        value = row.metrics.get(metric, {}).get("value")
+        return sets.index(row.test_set), math.inf if value is None else -value
+
+    return sorted(rows, key=rank)
+
+
+def class_counts(rows: Iterable[Row]) -> dict[str, str]:
+    """Which counts of methods and outputs to show beside the figures, by key with their display names."""
+    rows = list(rows)
+    return {key: text for key, text in style.CLASS_COUNTS.items() if any(key in row.counts for row in rows)}
+
+
+def count_text(row: Row, key: str) -> str:
+    """A count of a row, or a dash."""
+    return str(row.counts.get(key, "-"))
+
+
 def metric_names(rows: Iterable[Row]) -> list[str]:
     """All metrics that occur, as ``video/auc``, in the order in which they are shown."""
     return sorted({name for row in rows for name in row.metrics}, key=style.metric_order)
@@ -73,7 +125,7 @@ def by_level(names: Iterable[str]) -> dict[str, list[str]]:
     return levels
 
 
-def matrix(rows: Sequence[Row], metric: str) -> tuple[list[str], list[list[str]]]:
+def matrix(rows: Sequence[Row], metric: str) -> Table:
     """Header and lines of runs against test sets; with several sets also their mean, where all are defined."""
     sets = list(dict.fromkeys(row.test_set for row in rows))
     lines = []
@@ -87,23 +139,41 @@ def matrix(rows: Sequence[Row], metric: str) -> tuple[list[str], list[list[str]]
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """All figures as Markdown, padded so that it reads well in a terminal.
+    """All figures as Markdown, padded so that it reads well in a terminal: detection, then attribution.
 
-    Of one run: metrics against test sets. Of several: runs against test sets for the headline metrics, then all.
+    Of one run: metrics against test sets. Of several: runs against test sets for the headline metrics, then all;
+    where makers are told, the best run of each test set comes first.
     """
-    names = metric_names(rows)
-    if len({row.name for row in rows}) == 1:
-        header = [rows[0].name, *(style.dataset_name(row.test_set) for row in rows)]
-        lines = [[style.metric_name(n), *(style.figure_text(row.metrics.get(n)) for row in rows)] for n in names]
-        return markdown_table(header, lines)
-    parts = [markdown_table(*matrix(rows, metric)) for metric in HEADLINES if metric in names]
+    tables = _of_several if len({row.name for row in rows}) > 1 else _of_one_run
+    return "\n".join(markdown_table(*table) for task in TASKS for table in tables(task(rows)))
+
+
+def _of_one_run(rows: Sequence[Row]) -> Iterator[Table]:
+    if not rows:
+        return
+    header = [rows[0].name, *(style.dataset_name(row.test_set) for row in rows)]
+    figures = [
+        [style.metric_name(name), *(style.figure_text(row.metrics.get(name)) for row in rows)]
+        for name in metric_names(rows)
+    ]
+    counts = [[text, *(count_text(row, key) for row in rows)] for key, text in class_counts(rows).items()]
+    yield header, figures + counts
+
+
+def _of_several(rows: Sequence[Row]) -> Iterator[Table]:
+    names, counts = metric_names(rows), class_counts(rows)
+    yield from (matrix(rows, metric) for metric in HEADLINES if metric in names)
     for of_level in by_level(names).values():
+        header = ["detector", "test set", *map(style.metric_name, of_level), *counts.values()]
         lines = [
-            [row.name, style.dataset_name(row.test_set), *(style.figure_text(row.metrics.get(n)) for n in of_level)]
-            for row in rows
+            [
+                *(row.name, style.dataset_name(row.test_set)),
+                *(style.figure_text(row.metrics.get(name)) for name in of_level),
+                *(count_text(row, key) for key in counts),
+            ]
+            for row in ranked(rows, of_level)
         ]
-        parts.append(markdown_table(["detector", "test set", *map(style.metric_name, of_level)], lines))
-    return "\n".join(parts)
+        yield header, lines
 
 
 def with_caveats(results: Sequence[Result]) -> str:

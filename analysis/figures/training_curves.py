@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from analysis import style
 from analysis.save_figure import save_figure
 
-SHOWN = ("video/auc", "frame/auc", "video/eer")
+SHOWN = ("video/auc", "frame/auc", "video/eer", "frame/known_acc")
 """Validation figures that are drawn; the CSV has all."""
 
 
