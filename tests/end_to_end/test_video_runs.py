@@ -15,6 +15,9 @@ from analysis.collect import collect
 from analysis.report import write_report
 from tests.conftest import write_dataset
 from tests.end_to_end.conftest import SMALL, TINY
+from training import test as test_entry
+from training import train
+from training.core.errors import ManifestError
 from training.core.registry import DETECTORS
 from training.engine.results import Scores
 
@@ -23,24 +26,20 @@ FEW = [*TINY, *SMALL, "--set", "epochs=1", "--set", "max_steps=2", "--set", "dat
 VIDEO = [name for name in DETECTORS.names() if DETECTORS.get(name).recipe == "clips"]
 
 
-def train(run: Run, detector: str, folder: Path, *words: str) -> None:
-    done = run("train", "--detector_path", detector, "--output", str(folder), *FEW, *words)
-    assert done.returncode == 0, done.stderr
-
-
 def test_frames_that_lie_apart_stop_a_run_before_it_starts_or_mark_all_it_leaves(
-    toy: Path, run: Run, tmp_path: Path
+    toy: Path, data_flags: list[str], tmp_path: Path
 ) -> None:
     write_dataset(toy, "Sparse", sources=5, frames=8, step=5)
-    sets = ["--train_dataset", "Long", "--test_dataset", "Sparse"]
-    short = ["--set", "data.recipe.length=4", "--set", "data.frames_train=4"]
-    refused = run("train", "--detector_path", "i3d", "--output", str(tmp_path / "no"), *FEW, *short, *sets)
-    assert refused.returncode == 2 and not (tmp_path / "no").exists()
-    assert "Sparse: its faces lie 5 frames apart" in refused.stderr and "data.allow_sparse: true" in refused.stderr
+    data = [*data_flags, "--set", "data.workers=0"]
+    words = ["--detector_path", "i3d", "--train_dataset", "Long", "--test_dataset", "Sparse", *FEW, *data]
+    words += ["--set", "data.recipe.length=4", "--set", "data.frames_train=4"]
+    with pytest.raises(ManifestError, match=r"Sparse: its faces lie 5 frames apart.* data\.allow_sparse: true"):
+        train.main([*words, "--output", str(tmp_path / "no")])
+    assert not (tmp_path / "no").exists()
 
-    train(run, "i3d", tmp_path / "run", *short, *sets, "--set", "data.allow_sparse=true")
-    words = ["--weights_path", str(tmp_path / "run/best.safetensors"), "--test_dataset", "Long"]
-    assert run("test", *words, "--output", str(tmp_path / "later")).returncode == 0
+    train.main([*words, "--output", str(tmp_path / "run"), "--set", "data.allow_sparse=true"])
+    weights = ["--weights_path", str(tmp_path / "run/best.safetensors"), "--test_dataset", "Long"]
+    test_entry.main([*weights, *data, "--output", str(tmp_path / "later")])
     for folder, name in ((tmp_path / "run", "Sparse"), (tmp_path / "later", "Long")):
         assert json.loads((folder / "metrics.json").read_text())["compat"] == {"allow_sparse": "true"}
         with (folder / f"scores/{name}.csv").open() as file:
@@ -55,7 +54,9 @@ def test_frames_that_lie_apart_stop_a_run_before_it_starts_or_mark_all_it_leaves
 @pytest.mark.slow
 @pytest.mark.parametrize("name", VIDEO)
 def test_every_video_detector_trains_and_is_tested(name: str, run: Run, tmp_path: Path) -> None:
-    train(run, name, tmp_path / "run", "--train_dataset", "Long", "--test_dataset", "Long")
+    words = ["--detector_path", name, "--train_dataset", "Long", "--test_dataset", "Long", *FEW]
+    done = run("train", *words, "--output", str(tmp_path / "run"))
+    assert done.returncode == 0, done.stderr
     weights = ["--weights_path", str(tmp_path / "run/best.safetensors"), "--test_dataset", "Long"]
     assert run("test", *weights, "--output", str(tmp_path / "again")).returncode == 0
     first, again = ((tmp_path / folder / "scores/Long.csv").read_bytes() for folder in ("run", "again"))
