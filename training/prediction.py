@@ -24,7 +24,7 @@ from training.core.errors import ConfigError, DataError, ManifestError
 from training.core.paths import shown
 from training.core.registry import RECIPES
 from training.core.schema import DataConfig
-from training.data.runs import Shape, indices
+from training.data.runs import Shape
 from training.engine.inference import score
 from training.engine.prepare import pick_precision
 from training.loading import Trained
@@ -114,9 +114,10 @@ def judge(path: Path, trained: Trained, models: Models, frames: int, device: tor
 
 def _indices(total: int, frames: int, data: DataConfig) -> Sequence[int]:
     """Which frames to look at: ``frames`` (0: all) spread over the file; in runs for a method that sees clips."""
-    if RECIPES.get(data.recipe.name).neighbors and not data.allow_sparse:
+    if frames and RECIPES.get(data.recipe.name).neighbors and not data.allow_sparse:
         given = data.recipe.params
-        return indices(total, frames, Shape(**{key: given[key] for key in ("length", "stride") if key in given}))
+        shape = Shape(**{key: given[key] for key in ("length", "stride") if key in given})
+        return Sampling("clips", clips=max(1, frames // shape.length), clip_length=shape.span).indices(total)
     return Sampling("even" if frames else "all", frames).indices(total)
 
 

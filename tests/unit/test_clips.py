@@ -20,7 +20,7 @@ from training.core.schema import AugmentConfig, DataConfig
 from training.core.types import UNKNOWN
 from training.data.blending import clips as ways
 from training.data.recipe import Corpus, Recipe
-from training.data.runs import Footage, Shape, by_video, indices, runs, spacings
+from training.data.runs import Footage, Shape, by_video, runs, spacings
 from training.data.select import Faces, class_names, select
 from training.data.transforms import Transform
 from training.engine.evaluate import evaluate
@@ -164,21 +164,6 @@ def test_all_frames_of_a_clip_are_augmented_alike():
     drawn = [recipe[epoch, 0][0].image for epoch in range(5)]
     assert all(torch.equal(clip, clip[:1].expand_as(clip)) for clip in drawn)
     assert not torch.equal(drawn[0], drawn[1])
-
-
-@pytest.mark.parametrize(
-    ("total", "frames", "shape", "expected"),
-    [
-        (100, 16, Shape(8), [*range(8), *range(92, 100)]),
-        (100, 8, Shape(3, 2), [*range(5), *range(95, 100)]),
-        (100, 0, Shape(8), range(100)),
-        (100, 7, Shape(8), range(46, 54)),
-        (20, 32, Shape(8), [*range(8), *range(12, 20)]),
-        (7, 32, Shape(8), range(7)),
-    ],
-)
-def test_a_file_is_read_where_its_clips_lie(total, frames, shape, expected):
-    assert list(indices(total, frames, shape)) == list(expected)
 
 
 class TestFakes:

@@ -55,15 +55,6 @@ class Shape:
         return (self.length - 1) * self.stride + 1
 
 
-def indices(total: int, frames: int, shape: Shape) -> Sequence[int]:
-    """Which of a video's ``total`` frames to read so that clips of ``frames`` frames (0: all) spread over it."""
-    places = total - shape.span + 1
-    if places < 1 or frames <= 0:
-        return range(total)
-    count = max(1, min(frames // shape.length, total // shape.span))
-    return sorted({start + i for start in evenly(range(places), count) for i in range(shape.span)})
-
-
 @dataclass(frozen=True)
 class Footage:
     """The runs of one video that hold a clip; of a video that has none its longest run, ``padded`` to one."""
