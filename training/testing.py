@@ -101,7 +101,12 @@ def evaluate_sets(
         coverage[one.name], drawing = missing | found.coverage, drawing + found.notes
         if distributed.rank() == 0:
             _write_set(folder, one.name, found, compat(cfg))
-    settings = Settings(video_key=cfg.evaluate.video_key, resamples=cfg.evaluate.resamples, seed=cfg.seed)
+    settings = Settings(
+        video_key=cfg.evaluate.video_key,
+        resamples=cfg.evaluate.resamples,
+        cluster=cfg.evaluate.cluster,
+        seed=cfg.seed,
+    )
     notes = [*card.notes, *cfg.notes, *drawing]
     notes += [note for one in chosen for note in (*one.notes, *leaks(one, card.config))]
     tasks = [task.value for task in detector.tasks]

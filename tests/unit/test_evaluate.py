@@ -1,6 +1,7 @@
 """The tree of metrics.json: figures by level, intervals where there can be any, counts, switches."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -95,6 +96,13 @@ def test_clusters_of_sources_hold_a_real_video_and_its_fakes():
     assert (found["real_clusters"], found["fake_clusters"]) == (6, 6)
     found = summary({"A": scores(videos=6)})["sets"]["A"]["interval"]
     assert (found["real_clusters"], found["fake_clusters"]) == (6, 12)
+
+
+def test_a_video_of_no_known_source_is_a_cluster_of_its_own():
+    table = scores(videos=6)
+    source = np.where(np.isin(table.source, ["000", "001"]), "", table.source)
+    found = summary({"A": replace(table, source=source)}, cluster="source")["sets"]["A"]["interval"]
+    assert (found["real_clusters"], found["fake_clusters"]) == (4 + 2, 4 + 4)
 
 
 def test_the_switch_changes_video_figures_only_and_is_recorded():

@@ -84,6 +84,7 @@ class EvaluateConfig:
     select: Literal["best", "last", "test"] = "best"
     monitor: str = "video/auc"
     resamples: int = 1000
+    cluster: Literal["video", "source"] = "video"
 
 
 @dataclass(kw_only=True)

@@ -23,13 +23,17 @@ class Settings:
     """Bootstrap resamples per test set and level; 0 gives no intervals."""
     confidence: float = 0.95
     cluster: Literal["video", "source"] = "video"
-    """What is drawn as a whole: a video, or a source video with all that was made from it."""
+    """What is drawn as a whole: a video, or a source video with all that was made from it (a video of no known source
+    is on its own)."""
     seed: int = 0
 
 
 def clusters(rows: Scores, settings: Settings) -> np.ndarray:
     """``(N,)`` number of the cluster that each row belongs to."""
-    return codes(rows.dataset, rows.video if settings.cluster == "video" else rows.source)[0]
+    if settings.cluster == "video":
+        return codes(rows.dataset, rows.video)[0]
+    unknown = rows.source == ""
+    return codes(rows.dataset, np.where(unknown, rows.video, rows.source), unknown.astype(str))[0]
 
 
 def levels(scores: Scores, settings: Settings) -> dict[str, Scores]:
