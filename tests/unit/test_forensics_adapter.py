@@ -98,6 +98,8 @@ def test_it_needs_masks_and_clip(batch: Batch) -> None:
         detector().loss(batch)
     with pytest.raises(ConfigError, match="clip_vit_l14"):
         ForensicsAdapter(maker(Spec(name="xception", params={"size": "tiny", "weights": "random"})))
+    with pytest.raises(ConfigError, match=r"detector\.layers is 3"):
+        ForensicsAdapter(maker(Spec(name="clip_vit_l14", params=SMALL)), layers=3)
 
 
 def naive(z: Tensor, group: Tensor, temperature: float) -> float:

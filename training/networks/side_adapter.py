@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
+from training.core.errors import ConfigError
 from training.networks.clip import ClipVit
 
 MEETINGS = 4
@@ -47,12 +49,12 @@ class SideAdapter(nn.Module):
 
     def __init__(self, clip: ClipVit, queries: int, width: int, layers: int, heads: int) -> None:
         super().__init__()
-        patch, self.grid, self.clip_heads = (
-            clip.conv1.kernel_size,
-            clip.grid,
-            clip.transformer.resblocks[0].attn.num_heads,
-        )
-        self.patches = nn.Conv2d(3, width, patch, patch)
+        if layers < MEETINGS:
+            raise ConfigError(
+                f"detector.layers is {layers}; the adapter reads CLIP before {MEETINGS} layers of its own"
+            )
+        self.grid, self.clip_heads = clip.grid, clip.transformer.resblocks[0].attn.num_heads
+        self.patches = nn.Conv2d(3, width, clip.conv1.kernel_size, clip.conv1.stride)
         self.queries = nn.Parameter(0.02 * torch.randn(1, queries, width))
         self.positions = nn.Parameter(0.02 * torch.randn(1, clip.grid**2, width))
         self.blocks = nn.ModuleList(Block(width, heads, qkv_bias=True) for _ in range(layers))
@@ -70,18 +72,14 @@ class SideAdapter(nn.Module):
         count = self.queries.shape[1]
         x = self.patches(image).flatten(2).mT + self.positions
         x = torch.cat([self.queries.expand(len(x), -1, -1), x], dim=1)
-        met = dict(zip(meetings(len(self.blocks)), range(MEETINGS), strict=True))
+        places = zip(meetings(len(self.blocks)), meetings(len(tokens) - 1), self.fusions, strict=True)
+        met = {own: fusion(tokens[theirs][:, 1:]) for own, theirs, fusion in places}
         for index, block in enumerate(self.blocks):
-            if index in met:
-                seen = tokens[meetings(len(tokens) - 1)[met[index]]]
-                x = torch.cat([x[:, :count], x[:, count:] + self.fusions[met[index]](seen[:, 1:])], dim=1)
-            x = block(x)
+            x = block(x + F.pad(met[index], (0, 0, count, 0)) if index in met else x)
         queries, patches = self.norm(x).split([count, x.shape[1] - count], dim=1)
         border = (patches @ self.ask(queries).mean(1)[..., None]).mT / math.sqrt(x.shape[-1]) + self.border
-        places = (
-            self.place_code(patches).unflatten(2, (self.clip_heads, CODE)).transpose(1, 2)
-        )  # (N, heads, P * P, code)
-        bias = self.query_code(queries)[:, None] @ places.mT / math.sqrt(CODE)
+        codes = self.place_code(patches).unflatten(2, (self.clip_heads, CODE)).transpose(1, 2)
+        bias = self.query_code(queries)[:, None] @ codes.mT / math.sqrt(CODE)
         return Traces(queries, patches, border.unflatten(2, (self.grid, self.grid)), bias)
 
 
