@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from preprocessing.manifest import REAL
 from training.assembly import Asked, add_method, build, find_yaml
+from training.core.classes import cluster_names
 from training.core.config import Layers, read_yaml, to_tree
-from training.core.errors import ConfigError, WeightsError
+from training.core.errors import ConfigError, WeightsError, did_you_mean
 from training.core.paths import CONFIG, shown
 from training.core.registry import DETECTORS
 from training.core.schema import Config
+from training.core.types import Task
+from training.data.protocol import Protocol
 from training.detectors.base import Detector
 from training.engine.checkpoint import Card, read_card
 from training.networks import zoo
@@ -22,7 +28,9 @@ DATA_KEYS = ("train", "recipe", "resolution", "mean", "std", "compression", "sam
 """What of a checkpoint's ``data`` block still holds when testing: how the method sees faces."""
 
 PUBLISHED = [REAL, "Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures"]
-"""What published checkpoints tell apart: all were trained on FaceForensics++."""
+"""What published checkpoints of detection tell apart: all were trained on FaceForensics++."""
+CLASSIFIER = "classifier.weight"
+"""Parameter of attribution methods that has a row per output."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +69,36 @@ def _published(weights: Path, detector_path: str | None, asked: Asked, layers: L
     add_method(layers, detector_path)
     layers.add_tree(zoo.overlay(layers.tree, weights="random"), shown(weights))
     cfg = asked.over(layers)
-    detector = build(cfg, PUBLISHED, [])
-    load_strict(detector, type(detector).from_released(read_state(weights)), shown(weights))
+    method = DETECTORS.get(cfg.detector.name)
+    state = method.from_released(read_state(weights))
+    classes = _open_classes(cfg, state, shown(weights)) if Task.ATTRIBUTION in method.tasks else PUBLISHED
+    detector = build(cfg, classes, [])
+    load_strict(detector, state, shown(weights))
     notes = [f"published weights from {weights.name}: what they were trained on is not recorded"]
-    return Trained(detector, cfg, Card(config=to_tree(cfg), classes=PUBLISHED, notes=notes))
+    return Trained(detector, cfg, Card(config=to_tree(cfg), classes=classes, notes=notes))
+
+
+def _open_classes(cfg: Config, state: Mapping[str, Tensor], where: str) -> list[str]:
+    """The protocol's known methods, then a cluster for each further output of the published weights ``state``."""
+    if not cfg.data.recipe.params.get("known"):
+        protocols = [path.stem for path in (CONFIG / "protocol").glob("*.yaml")]
+        raise ConfigError(
+            f"{where} does not say which methods its outputs stand for; give --protocol, the one it was trained on; "
+            f"{did_you_mean('', protocols)}"
+        )
+    if CLASSIFIER not in state:
+        raise WeightsError(f"{where}: holds no classifier; expected a checkpoint of {cfg.detector.name}")
+    protocol, outputs = Protocol.of(cfg.data.recipe.params), len(state[CLASSIFIER])
+    known, clusters = len(protocol.known), protocol.clusters
+    if clusters is None:
+        clusters = outputs - known if protocol.novel is None or protocol.tagged else len(protocol.novel)
+    if outputs < known or outputs != known + clusters:
+        more = f", or with other clusters: --set data.recipe.clusters={outputs - known}" if outputs >= known else ""
+        raise WeightsError(
+            f"{where} tells {outputs} classes apart, but the protocol has {known} known methods and "
+            f"{max(clusters, 0)} clusters; it was trained on another one{more}"
+        )
+    return [*protocol.known, *cluster_names(clusters)]
 
 
 def _kept(tree: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Score pictures and videos: ``python training/predict.py --weights_path RUN/best.safetensors FILE_OR_FOLDER ...``.
 
-Writes predictions.json and a timeline picture per file. A high score is evidence, not proof.
+Writes predictions.json and a timeline picture per file; of attribution methods, who most probably made each face. A
+high score is evidence, not proof.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from training.core.cli import add_run_options, run_entry
 
 if TYPE_CHECKING:
-    from training.prediction import FileVerdict
+    from training.verdicts import FileVerdict
 
 
 def parser() -> argparse.ArgumentParser:
@@ -24,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("files", nargs="+", type=Path, metavar="FILE_OR_FOLDER", help="pictures, videos, folders of them")
     p.add_argument("--weights_path", metavar="FILE", help="a checkpoint of Assay's or of a method's authors")
     p.add_argument("--detector_path", metavar="YAML", help="the method; needed for published checkpoints only")
+    p.add_argument("--protocol", metavar="YAML", help="its known methods; needed for published attribution checkpoints")
     p.add_argument("--frames", type=int, default=32, metavar="N", help="frames per video, evenly spread; 0: all (32)")
     p.add_argument("--output", type=Path, metavar="FOLDER", help="where results go (default: predictions/<time>)")
     add_run_options(p)
@@ -42,22 +44,24 @@ def main(argv: list[str]) -> int:
     from training.core.paths import shown
     from training.engine.prepare import pick_device
     from training.loading import load_trained
-    from training.prediction import find_files, judge
+    from training.prediction import find_files, judge, tells_fakes
+    from training.verdicts import NO_REAL, table
 
     if args.weights_path is None:
         raise ConfigError("--weights_path is missing: the checkpoint to predict with")
     files = find_files(args.files)
     flags = {"--device": {"device": args.device}} if args.device else {}
-    trained = load_trained(Path(args.weights_path), args.detector_path, Asked(None, flags, args.overrides))
+    trained = load_trained(Path(args.weights_path), args.detector_path, Asked(args.protocol, flags, args.overrides))
     device = pick_device(trained.cfg.device)
     trained.detector.to(device)
     models = models_like(next(iter(trained.card.facts.values()), {}))
     output = args.output or Path("predictions") / time.strftime("%Y-%m-%d_%H-%M-%S")
+    notes = trained.card.notes + ([] if tells_fakes(trained) else [NO_REAL])
     verdicts = []
     for file in tqdm(files, unit="file", disable=len(files) == 1):
         verdicts.append(judge(file, trained, models, args.frames, device))
-        _write(output, verdicts, trained.card.notes, args.weights_path)
-    print(_table(verdicts))
+        _write(output, verdicts, notes, args.weights_path)
+    print(table(verdicts))
     print(f"results: {shown(output)}")
     return 1 if any(verdict.failed for verdict in verdicts) else 0
 
@@ -74,17 +78,14 @@ def _write(output: Path, verdicts: list[FileVerdict], notes: list[str], weights:
         curves = []
         for number, face in enumerate(newest.faces, start=1):
             crops = {cut.index: cut.crop for cut in face.track.cuts}
-            curves.append(FaceCurve(f"face {number}", face.frames, face.scores, [crops[f] for f in face.frames]))
-        timeline(curves, newest.path.name, output / f"{len(verdicts):04d}_{newest.path.stem}.png")
-
-
-def _table(verdicts: list[FileVerdict]) -> str:
-    lines = ["fake   faces  frames  file"]
-    for v in verdicts:
-        value = "  -  " if v.fake_prob is None else f"{v.fake_prob:.3f}"
-        note = f"  ({v.note})" if v.note else ""
-        lines.append(f"{value}  {len(v.faces):5}  {v.frames_looked_at:6}  {v.path}{note}")
-    return "\n".join(lines)
+            pictures = [crops[f] for f in face.frames]
+            if face.maker:
+                told = f"face {number}, {face.maker.name}", face.maker.confidence, face.frames, face.maker.frames
+            else:
+                told = f"face {number}", face.fake_prob, face.frames, face.scores
+            curves.append(FaceCurve(*told, pictures))
+        what = "maker" if newest.names_makers else "fake"
+        timeline(curves, newest.path.name, output / f"{len(verdicts):04d}_{newest.path.stem}.png", what)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,8 @@ which the test recipe draws from and the engine scores like any test set.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,54 +19,21 @@ from preprocessing.faces.tracks import Cut, Track, find_tracks
 from preprocessing.faces.video import PICTURE_SUFFIXES, VIDEO_SUFFIXES, open_media
 from preprocessing.manifest import REAL, Record
 from training.assembly import batches_of, prepare_of
+from training.core.classes import method_of
 from training.core.errors import ConfigError, DataError, ManifestError
 from training.core.paths import shown
 from training.core.registry import RECIPES
 from training.core.schema import DataConfig
+from training.core.types import Task
 from training.data.runs import Shape
 from training.engine.inference import score
 from training.engine.prepare import pick_precision
+from training.engine.results import Scores
 from training.loading import Trained
+from training.verdicts import FaceVerdict, FileVerdict, Maker
 
 PREDICTED = "predicted"
 """The data set's name of files that belong to none."""
-
-
-@dataclass
-class FaceVerdict:
-    """One followed face: the mean over its frames (clips), and every single one."""
-
-    fake_prob: float
-    frames: list[int]
-    scores: list[float]
-    track: Track
-
-
-@dataclass
-class FileVerdict:
-    """One file: the highest of its faces' scores, since one manipulated face makes a manipulated file."""
-
-    path: Path
-    fake_prob: float | None = None
-    faces: list[FaceVerdict] = field(default_factory=list)
-    frames_looked_at: int = 0
-    frames_without_face: int = 0
-    note: str | None = None
-    """What was amiss: no face, truncated, unreadable."""
-    failed: bool = False
-    """Nothing could be read."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain data for the results file."""
-        return {
-            "file": str(self.path),
-            "fake_prob": self.fake_prob,
-            "faces": [_face_json(face) for face in self.faces],
-            "frames_looked_at": self.frames_looked_at,
-            "frames_without_face": self.frames_without_face,
-            "note": self.note,
-            "failed": self.failed,
-        }
 
 
 def find_files(given: list[Path]) -> list[Path]:
@@ -89,7 +55,7 @@ def find_files(given: list[Path]) -> list[Path]:
 
 def judge(path: Path, trained: Trained, models: Models, frames: int, device: torch.device) -> FileVerdict:
     """The verdict on one file, cut by ``models``; what cannot be read, or has no face, gives one that says so."""
-    verdict = FileVerdict(path)
+    verdict = FileVerdict(path, names_makers=Task.ATTRIBUTION in trained.detector.tasks)
     try:
         media = open_media(path)
         wanted = _indices(media.total, frames, trained.cfg.data)
@@ -107,8 +73,6 @@ def judge(path: Path, trained: Trained, models: Models, frames: int, device: tor
         verdict.faces = _score(tracks, trained, device)
     except (DataError, ManifestError) as error:
         verdict.note = str(error)
-        return verdict
-    verdict.fake_prob = max(face.fake_prob for face in verdict.faces)
     return verdict
 
 
@@ -156,13 +120,21 @@ def _score(tracks: list[Track], trained: Trained, device: torch.device) -> list[
         pick_precision(cfg.precision, device),
         title=None,
     ).scores
-    verdicts = []
-    for number, track in enumerate(tracks):
-        mine = found.select(found.video == str(number))
-        if len(mine):
-            scores = mine.fake_prob.tolist()
-            verdicts.append(FaceVerdict(float(np.mean(scores)), mine.frame.tolist(), scores, track))
-    return verdicts
+    mine = [found.select(found.video == str(number)) for number in range(len(tracks))]
+    return [_verdict(rows, track, trained) for rows, track in zip(mine, tracks, strict=True) if len(rows)]
+
+
+def _verdict(face: Scores, track: Track, trained: Trained) -> FaceVerdict:
+    scores = face.fake_prob.tolist()
+    fake_prob = float(np.mean(scores)) if tells_fakes(trained) else None
+    maker = Maker.of(face) if Task.ATTRIBUTION in trained.detector.tasks else None
+    return FaceVerdict(fake_prob, face.frame.tolist(), scores, track, maker)
+
+
+def tells_fakes(trained: Trained) -> bool:
+    """Whether the method can say that a face is fake: attribution can where real pictures are a known class."""
+    known_real = any(method_of(name) == REAL for name in trained.card.classes)
+    return known_real or Task.DETECTION in trained.detector.tasks
 
 
 def _rows(tracks: list[Track]) -> Iterator[tuple[Record, Cut]]:
@@ -172,17 +144,6 @@ def _rows(tracks: list[Track]) -> Iterator[tuple[Record, Cut]]:
             path = f"{name}/{cut.index}"
             # Label and method are unknown here; no figure is computed from them.
             yield Record(PREDICTED, name, cut.index, 0, REAL, name, "test", image=path, landmarks=path), cut
-
-
-def _face_json(face: FaceVerdict) -> dict[str, Any]:
-    boxes = {cut.index: [cut.box.left, cut.box.top, cut.box.right, cut.box.bottom] for cut in face.track.cuts}
-    return {
-        "fake_prob": face.fake_prob,
-        "frames": [
-            {"frame": frame, "fake_prob": value, "box": boxes[frame]}
-            for frame, value in zip(face.frames, face.scores, strict=True)
-        ],
-    }
 
 
 def _is_media(path: Path) -> bool:

@@ -20,16 +20,20 @@ MOST_FACES = 6
 
 @dataclass(frozen=True)
 class FaceCurve:
-    """One followed face: frame indices, probabilities of fake, and ``(n, h, w, 3)`` uint8 pictures."""
+    """One followed face: its score, frame indices, a probability for each, and ``(n, h, w, 3)`` uint8 pictures."""
 
     name: str
+    score: float
     frames: Sequence[int]
-    fake_prob: Sequence[float]
+    probs: Sequence[float]
     pictures: Sequence[np.ndarray]
 
 
-def timeline(curves: Sequence[FaceCurve], title: str, path: Path) -> Path:
-    """Draw the first :data:`MOST_FACES` faces to ``path`` (PNG), with a CSV of all beside it."""
+def timeline(curves: Sequence[FaceCurve], title: str, path: Path, what: str = "fake") -> Path:
+    """Draw the first :data:`MOST_FACES` faces to ``path`` (PNG), with a CSV of all beside it.
+
+    ``what`` it is that the probabilities are of.
+    """
     drawn = curves[:MOST_FACES]
     with matplotlib.rc_context(style.FIGURE_STYLE):
         figure = Figure(figsize=(7.5, 1.9 * len(drawn) + 0.4), layout="constrained")
@@ -37,10 +41,10 @@ def timeline(curves: Sequence[FaceCurve], title: str, path: Path) -> Path:
         rows = figure.subplots(2 * len(drawn), 1, height_ratios=[1, 1.2] * len(drawn), squeeze=False)[:, 0]
         for curve, strip, plot in zip(drawn, rows[::2], rows[1::2], strict=True):
             _pictures(strip, curve)
-            _scores(plot, curve)
+            _scores(plot, curve, what)
         rows[-1].set_xlabel("frame")
-        flat = [(c.name, f, p) for c in curves for f, p in zip(c.frames, c.fake_prob, strict=True)]
-        columns = dict(zip(("face", "frame", "fake_prob"), zip(*flat, strict=True), strict=True))
+        flat = [(c.name, f, p) for c in curves for f, p in zip(c.frames, c.probs, strict=True)]
+        columns = dict(zip(("face", "frame", f"{what}_prob"), zip(*flat, strict=True), strict=True))
         return save_figure(figure, path, columns)
 
 
@@ -48,10 +52,10 @@ def _pictures(axes: matplotlib.axes.Axes, curve: FaceCurve) -> None:
     chosen = np.unique(np.linspace(0, len(curve.pictures) - 1, min(SHOWN, len(curve.pictures)), dtype=int))
     axes.imshow(np.concatenate([curve.pictures[i] for i in chosen], axis=1))
     axes.set_axis_off()
-    axes.set_title(f"{curve.name}: {np.mean(curve.fake_prob):.3f}", loc="left")
+    axes.set_title(f"{curve.name}: {curve.score:.3f}", loc="left")
 
 
-def _scores(axes: matplotlib.axes.Axes, curve: FaceCurve) -> None:
-    axes.plot(curve.frames, curve.fake_prob, color=style.FAKE_COLOR, marker="o", markersize=3, linewidth=1)
+def _scores(axes: matplotlib.axes.Axes, curve: FaceCurve, what: str) -> None:
+    axes.plot(curve.frames, curve.probs, color=style.FAKE_COLOR, marker="o", markersize=3, linewidth=1)
     axes.axhline(0.5, color="#666666", linewidth=0.8, linestyle=":")
-    axes.set(ylim=(-0.03, 1.03), ylabel="fake")
+    axes.set(ylim=(-0.03, 1.03), ylabel=what)

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from preprocessing import preprocess, rearrange
 from preprocessing.faces.align import Crop
@@ -79,6 +80,54 @@ def test_clips_of_a_file_are_those_of_testing_and_a_picture_has_none(home: Path,
     # Testing saw other frames before, near whose face it looked, so a crop may differ by a fraction of a pixel.
     np.testing.assert_allclose([clip["fake_prob"] for clip in only["frames"]], expected.fake_prob, rtol=0, atol=1e-4)
     assert found["one.png"]["fake_prob"] is None and "no video has 2 frames in a row" in found["one.png"]["note"]
+
+
+def train_attribution(home: Path, run: Path, known: str) -> None:
+    words = [
+        "--detector_path",
+        "supervised",
+        *XCEPTION[2:],
+        "--train_dataset",
+        "own",
+        *data(home),
+        "--output",
+        str(run),
+    ]
+    train.main([*words, "--set", "max_steps=2", "--set", "data.batch_size=4", "--set", f"data.recipe.known={known}"])
+
+
+def test_the_maker_is_who_testing_says_it_is(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    train_attribution(home, tmp_path / "run", "[real,swap]")
+    weights = ["--weights_path", str(tmp_path / "run/best.safetensors"), "--test_dataset", "own", *data(home)]
+    test_entry.main([*weights, "--output", str(tmp_path / "test")])
+    videos = Scores.load(tmp_path / "test/scores/own.csv").by_video()
+    probs = softmax(videos.logits, axis=1)
+    capsys.readouterr()
+    files = [home / f"raw/test/{kind}/2.mp4" for kind in ("real", "fake/swap")]
+    for file, video in zip(files, ("test/real/2", "test/fake/swap/2"), strict=True):
+        told = judged(tmp_path, tmp_path / "out", file)["2.mp4"]
+        row = videos.video.tolist().index(video)
+        assert told["maker"] == told["faces"][0]["maker"]
+        np.testing.assert_allclose(list(told["maker"]["probs"].values()), probs[row], rtol=0, atol=1e-6)
+        best = videos.classes[probs[row].argmax()]
+        assert told["maker"]["name"] == best and told["maker"]["confidence"] == pytest.approx(probs[row].max())
+        assert told["maker"]["known_prob"] == pytest.approx(probs[row, :2].sum())
+        assert told["fake_prob"] == pytest.approx(1 - probs[row, 0], abs=1e-2)
+        assert len(told["faces"][0]["frames"]) == 5 and "maker_prob" in told["faces"][0]["frames"][0]
+        said = capsys.readouterr().out
+        assert f"{best} {probs[row].max():.2f}" in said and "evidence, not proof" in said
+
+
+def test_a_method_that_knows_no_real_pictures_does_not_call_any_fake(home: Path, tmp_path: Path) -> None:
+    train_attribution(home, tmp_path / "run", "[swap]")
+    picture = write_picture(tmp_path / "one.png", face())
+    blank = write_picture(tmp_path / "two.png", np.full((80, 80, 3), 90, np.uint8))
+    found = judged(tmp_path, tmp_path / "out", picture, blank)
+    assert found["one.png"]["fake_prob"] is None and found["one.png"]["faces"][0]["frames"][0]["fake_prob"] is None
+    assert found["one.png"]["maker"]["name"] in ("swap", "unknown cluster 1")
+    assert found["two.png"]["maker"] is None
+    notes = json.loads((tmp_path / "out/predictions.json").read_text())["notes"]
+    assert any("knows no real pictures" in note for note in notes)
 
 
 def test_several_faces_are_followed_separately_and_the_most_suspicious_one_decides(home: Path, tmp_path: Path) -> None:
