@@ -63,6 +63,18 @@ def test_long_runs_of_one_class_do_not_hide_the_corners_of_the_curve():
     assert EER.of(ranking.counts(weight[ranking.order])) == usual_eer(label, score, weight)
 
 
+def test_large_tables_are_counted_like_small_ones():
+    """More rows than fit into one piece, and counts too large for 32 bits."""
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 2, 150_000)
+    score = rng.random(150_000) + 0.2 * label
+    assert AP(label, score) == pytest.approx(average_precision_score(label, score), abs=1e-12)
+    ranking = Ranking(label, score)
+    counts, many = ranking.counts(), ranking.counts(np.full(150_000, 2**15))
+    for metric in METRICS.values():
+        assert metric.of(many) == pytest.approx(metric.of(counts), abs=1e-12), metric.name
+
+
 @settings(deadline=None)
 @given(labelled())
 def test_tnr_at_tpr_is_the_best_of_all_thresholds_that_catch_enough(rows):

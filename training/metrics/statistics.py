@@ -32,7 +32,20 @@ def intervals(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
-    """Lower and upper bound of each metric, by its name.
+    """Lower and upper bound of each metric, by its name; for what must hold see :func:`resample`."""
+    values = resample(label, score, cluster, metrics, resamples, seed)
+    return percentiles(values, [metric.name for metric in metrics], confidence)
+
+
+def resample(
+    label: np.ndarray,
+    score: np.ndarray,
+    cluster: np.ndarray,
+    metrics: Sequence[Metric],
+    resamples: int = 1000,
+    seed: int = 0,
+) -> np.ndarray:
+    """The metrics of each resample: ``(resamples, metrics)``. The same rows, clusters and seed give the same resamples.
 
     ``label``, ``score``, ``cluster``: ``(N,)``; clusters are numbered from 0 without gaps. The metrics must be defined
     on these rows and :func:`too_few` must have no objection. Sorts once; memory does not grow with ``resamples``.
@@ -41,9 +54,10 @@ def intervals(
     member, rng = cluster[ranking.order], np.random.default_rng(seed)
     values = np.empty((resamples, len(metrics)))
     for row in values:
-        counts = ranking.counts(draw(groups, rng)[member])
+        # Without checking bounds, which would take as long again.
+        counts = ranking.counts(draw(groups, rng).take(member, mode="clip"))
         row[:] = [metric.of(counts) for metric in metrics]
-    return _percentiles(values, [metric.name for metric in metrics], confidence)
+    return values
 
 
 def table_intervals(
@@ -62,10 +76,11 @@ def table_intervals(
     for row in values:
         table = Table.of(true, predicted, known, draw(groups, rng)[cluster])
         row[:] = [metric.of(table) for metric in metrics]
-    return _percentiles(values, [metric.name for metric in metrics], confidence)
+    return percentiles(values, [metric.name for metric in metrics], confidence)
 
 
-def _percentiles(values: np.ndarray, names: list[str], confidence: float) -> dict[str, tuple[float, float]]:
+def percentiles(values: np.ndarray, names: list[str], confidence: float) -> dict[str, tuple[float, float]]:
+    """Bounds of the middle ``confidence`` of each column of ``values``, by the column's name."""
     tail = (1 - confidence) / 2
     low, high = np.quantile(values, [tail, 1 - tail], axis=0)
     return {name: (float(a), float(b)) for name, a, b in zip(names, low, high, strict=True)}
@@ -110,7 +125,7 @@ def strata(label: np.ndarray, cluster: np.ndarray) -> dict[int, np.ndarray]:
 
 def draw(groups: dict[int, np.ndarray], rng: np.random.Generator) -> np.ndarray:
     """How often each cluster is in one resample: each stratum drawn with replacement to its own size."""
-    times = np.zeros(sum(map(len, groups.values())), dtype=np.int64)
+    times = np.zeros(sum(map(len, groups.values())), dtype=np.int32)
     for members in groups.values():
         picks = rng.integers(len(members), size=len(members))
         times[members] = np.bincount(picks, minlength=len(members))
