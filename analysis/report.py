@@ -21,17 +21,7 @@ from analysis.facts import caveats, facts
 from analysis.figures.roc import roc
 from analysis.figures.score_histogram import score_histogram
 from analysis.figures.training_curves import training_curves
-from analysis.tables import (
-    HEADLINES,
-    Row,
-    by_level,
-    class_counts,
-    cross_table,
-    metric_names,
-    of_attribution,
-    of_detection,
-    ranked,
-)
+from analysis.tables import HEADLINES, blocks, cross_table, metric_names, of_attribution, of_detection
 from training.core.cli import add_debug, run_entry
 from training.core.paths import atomic, shown
 from training.engine.results import Scores
@@ -64,7 +54,7 @@ def write_report(results: Sequence[Result], output: Path) -> None:
         detection=detection,
         attribution=attribution,
         headlines=[name for name in HEADLINES if name in metric_names(detection)],
-        tables=[*_tables(detection, "All figures"), *_tables(attribution, "Attribution")],
+        blocks={"All figures": list(blocks(detection)), "Attribution": list(blocks(attribution))},
         facts=[(result.label, facts(result)) for result in results],
         caveats=caveats(results),
         errors=[(label, n, list(_errors(rows))) for label, of_run in videos.items() for n, rows in of_run.items()],
@@ -105,13 +95,6 @@ def _pictures(results: Sequence[Result], videos: dict[str, dict[str, Scores]], f
         curves.append((f"Training of {result.label}", training_curves(result.log, result.label, path)))
     kinds = {"rocs": rocs, "histograms": histograms, "curves": curves}
     return {kind: [(text, path) for text, path in drawn if path] for kind, drawn in kinds.items()}
-
-
-def _tables(rows: Sequence[Row], title: str) -> Iterator[dict[str, Any]]:
-    """What each level's table holds."""
-    for level, names in by_level(metric_names(rows)).items():
-        counts = class_counts(rows)
-        yield {"title": f"{title} per {level}", "rows": ranked(rows, names), "names": names, "counts": counts}
 
 
 def _sections(results: Sequence[Result], folder: Path) -> Iterator[AttributionSection]:

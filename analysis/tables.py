@@ -20,6 +20,8 @@ from training.engine.results import write_json
 
 HEADLINES = ("video/auc", "frame/auc")
 """Metrics that get a matrix of runs against test sets of their own."""
+ABREAST = 6
+"""Figures in one table of several runs; more would be too wide to read."""
 RANKED_BY = "all_acc"
 """The metric that orders attribution methods."""
 
@@ -86,12 +88,11 @@ def _with(rows: Iterable[Row], wanted: Callable[[str], bool]) -> Iterator[Row]:
 TASKS = (of_detection, of_attribution)
 
 
-def ranked(rows: Iterable[Row], names: Iterable[str]) -> list[Row]:
+def ranked(rows: Sequence[Row], names: Iterable[str]) -> list[Row]:
     """The rows, those of each test set from the best one down if ``names``, figures of one level, hold RANKED_BY."""
-    rows = list(rows)
     metric = next((name for name in names if name.rpartition("/")[2] == RANKED_BY), None)
     if metric is None:
-        return rows
+        return list(rows)
     sets = list(dict.fromkeys(row.test_set for row in rows))
 
     def rank(row: Row) -> tuple[int, float]:
@@ -101,9 +102,30 @@ def ranked(rows: Iterable[Row], names: Iterable[str]) -> list[Row]:
     return sorted(rows, key=rank)
 
 
-def class_counts(rows: Iterable[Row]) -> dict[str, str]:
+@dataclass(frozen=True)
+class Block:
+    """Some figures of one level for all runs, few enough to stand abreast."""
+
+    level: str
+    rows: list[Row]
+    names: list[str]
+    counts: dict[str, str]
+    """Counts to show beside them, by key with their display names."""
+    continued: bool
+    """Whether other figures of the level come before."""
+
+
+def blocks(rows: Sequence[Row]) -> Iterator[Block]:
+    """All figures of all runs, cut into tables; the first of each level shows how many classes there are too."""
+    for level, names in by_level(metric_names(rows)).items():
+        in_order = ranked(rows, names)
+        for start in range(0, len(names), ABREAST):
+            counts = {} if start else class_counts(rows)
+            yield Block(level, in_order, names[start : start + ABREAST], counts, continued=start > 0)
+
+
+def class_counts(rows: Sequence[Row]) -> dict[str, str]:
     """Which counts of methods and outputs to show beside the figures, by key with their display names."""
-    rows = list(rows)
     return {key: text for key, text in style.CLASS_COUNTS.items() if any(key in row.counts for row in rows)}
 
 
@@ -161,17 +183,17 @@ def _of_one_run(rows: Sequence[Row]) -> Iterator[Table]:
 
 
 def _of_several(rows: Sequence[Row]) -> Iterator[Table]:
-    names, counts = metric_names(rows), class_counts(rows)
+    names = metric_names(rows)
     yield from (matrix(rows, metric) for metric in HEADLINES if metric in names)
-    for of_level in by_level(names).values():
-        header = ["detector", "test set", *map(style.metric_name, of_level), *counts.values()]
+    for block in blocks(rows):
+        header = ["detector", "test set", *map(style.metric_name, block.names), *block.counts.values()]
         lines = [
             [
                 *(row.name, style.dataset_name(row.test_set)),
-                *(style.figure_text(row.metrics.get(name)) for name in of_level),
-                *(count_text(row, key) for key in counts),
+                *(style.figure_text(row.metrics.get(name)) for name in block.names),
+                *(count_text(row, key) for key in block.counts),
             ]
-            for row in ranked(rows, of_level)
+            for row in block.rows
         ]
         yield header, lines
 

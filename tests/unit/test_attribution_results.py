@@ -213,7 +213,7 @@ def test_mixed_runs_get_tables_of_both_kinds_and_no_empty_lines(tmp_path: Path) 
     assert [row.detector for row in of_attribution(rows)] == ["cal"]
     parts = markdown(rows).split("\n\n")
     heads = [part.splitlines()[0] for part in parts]
-    assert "video AUC" in heads[0] and sum("ACC novel" in head for head in heads) == 2
+    assert "video AUC" in heads[0] and sum("ACC known" in head for head in heads) == 2
     assert all("| -" not in line for part in parts for line in part.splitlines())
     write_tables(collect([tmp_path]), tmp_path / "out")
     with (tmp_path / "out" / "table.csv").open() as file:
