@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from analysis import style
+from analysis.foreign import NOTE, read_foreign
 from training.core.config import read_yaml
 from training.core.errors import DataError
 from training.core.paths import shown
+from training.engine.evaluate import summarize
 from training.engine.results import (
     CONFIG,
     ENVIRONMENT,
@@ -42,6 +44,8 @@ class TestSet:
     counts: dict[str, int]
     interval: dict[str, Any]
     compat: dict[str, str]
+    table: Scores | None = None
+    """The scores, where they lie in no run folder."""
 
     def scores(self) -> Scores:
         """The score table behind the metrics.
@@ -49,7 +53,7 @@ class TestSet:
         Raises:
             DataError: it is missing or damaged.
         """
-        return Scores.load(scores_path(self.folder, self.name))
+        return Scores.load(scores_path(self.folder, self.name)) if self.table is None else self.table
 
     def features(self, scores: Scores) -> np.ndarray | None:
         """The features of the rows of ``scores``, None where none were kept.
@@ -58,7 +62,7 @@ class TestSet:
             DataError: the file is damaged, or lacks a row.
         """
         path = scores_path(self.folder, self.name).with_suffix(".npz")
-        return load_features(path, scores) if path.is_file() else None
+        return load_features(path, scores) if self.table is None and path.is_file() else None
 
     @property
     def tells_fakes(self) -> bool:
@@ -100,17 +104,21 @@ class Result:
 def collect(paths: Iterable[Path]) -> list[Result]:
     """The results in run or test folders, or in any folder above them; in the order given, each once.
 
+    A path may also be a CSV file with the scores of a detector of others, see :mod:`analysis.foreign`.
+
     Raises:
         DataError: a folder holds no results, or a file is damaged.
     """
-    folders = dict.fromkeys(folder for path in paths for folder in _run_folders(path))
-    results = [_read(folder) for folder in folders]
+    places = dict.fromkeys(place for path in paths for place in _places(path))
+    results = [_foreign(place) if place.is_file() else _read(place) for place in places]
     often = Counter(result.detector for result in results)
     return [_named(result, often[result.detector] > 1) for result in results]
 
 
-def _run_folders(path: Path) -> list[Path]:
-    """Run folders at or below ``path``; a test folder stands for its run."""
+def _places(path: Path) -> list[Path]:
+    """Run folders at or below ``path``, a test folder stands for its run; or ``path``, a file of others."""
+    if path.is_file() and path.name != METRICS:
+        return [path]
     at = path.parent if path.name == METRICS else path
     found = [at / METRICS] if (at / METRICS).is_file() else sorted(at.rglob(METRICS))
     if not found:
@@ -141,6 +149,13 @@ def _read(folder: Path) -> Result:
     )
 
 
+def _foreign(path: Path) -> Result:
+    detector, scores = read_foreign(path)
+    sets = _sets(path.parent, summarize(scores, detector, shown(path)))
+    sets = {name: replace(test_set, table=scores[name]) for name, test_set in sets.items()}
+    return Result(folder=path, detector=detector, label=style.detector_name(detector), sets=sets, notes=[NOTE])
+
+
 def _tree(path: Path) -> dict[str, Any]:
     tree = read_json(path)
     if not isinstance(tree.get("detector"), str) or not isinstance(tree.get("sets"), dict):
@@ -160,4 +175,4 @@ def _sets(folder: Path, tree: dict[str, Any]) -> dict[str, TestSet]:
 
 def _named(result: Result, shared: bool) -> Result:
     label = f"{result.label} ({result.folder.resolve().name})" if shared else result.label
-    return Result(**{**vars(result), "label": label})
+    return replace(result, label=label)

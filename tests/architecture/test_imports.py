@@ -26,7 +26,9 @@ MAY_IMPORT = {
     "training.engine": CORE | STORES | BASE | {f"training.{p}" for p in ("engine", "data", "metrics", "networks")},
     "training": set(PACKAGES),
     "preprocessing": {"preprocessing", "training.core"},
-    "analysis": CORE | {"analysis", "training.engine.results", "training.metrics"},
+    "analysis": CORE
+    | {"analysis", "training.metrics"}
+    | {f"training.engine.{name}" for name in ("results", "evaluate")},
 }
 """What each layer may import; a trailing ``_`` stands for the shared parts of a package."""
 TORCH_FREE = (
