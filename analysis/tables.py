@@ -12,8 +12,11 @@ from statistics import fmean
 from typing import Any
 
 from analysis import style
+from analysis.claims import claims_table, compare
 from analysis.collect import Result, collect
 from analysis.facts import caveats
+from analysis.literature import literature, published
+from analysis.markdown import markdown_table
 from training.core.cli import add_debug, run_entry
 from training.core.paths import atomic, shown
 from training.engine.results import write_json
@@ -239,24 +242,29 @@ def _long(row: Row, name: str, figure: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def markdown_table(header: list[str], lines: list[list[str]]) -> str:
-    """A Markdown table whose columns are padded to one width."""
-    cells = [[text.replace("|", "\\|").replace("\n", " ") for text in line] for line in (header, *lines)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    rows = ["| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in cells]
-    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return "\n".join([rows[0], rule, *rows[1:]]) + "\n"
-
-
 def main(argv: list[str]) -> None:
-    """Print the tables of some runs; with ``--output`` also write them."""
+    """Print the tables of some runs, and what others published; with ``--output`` also write those of the runs."""
     parser = argparse.ArgumentParser(prog="python -m analysis.tables", description=__doc__)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run or test folder, or a folder above them")
+    parser.add_argument(
+        "runs",
+        nargs="*",
+        type=Path,
+        metavar="RUN",
+        help="run or test folder, or a folder above them; or DETECTOR@SET.csv of others (path,label,score)",
+    )
+    parser.add_argument("--published", action="store_true", help="print published tables; with runs, these beside them")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write table.md, table.csv, table.json")
     add_debug(parser)
     args = parser.parse_args(argv)
+    if not args.runs and not args.published:
+        parser.error("the following arguments are required: RUN")
+    if not args.runs:
+        print(literature())
+        return
     results = collect(args.runs)
     print(with_caveats(results))
+    if args.published:
+        print(claims_table(compare(results, published())))
     if args.output:
         write_tables(results, args.output)
         print(f"tables: {shown(args.output)}/table.{{md,csv,json}}")
