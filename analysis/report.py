@@ -21,7 +21,7 @@ from analysis.facts import caveats, facts
 from analysis.figures.roc import roc
 from analysis.figures.score_histogram import score_histogram
 from analysis.figures.training_curves import training_curves
-from analysis.tables import HEADLINES, blocks, cross_table, metric_names, of_attribution, of_detection
+from analysis.tables import HEADLINES, blocks, cross_table, metric_names, of_attribution, of_detection, ranked
 from training.core.cli import add_debug, run_entry
 from training.core.paths import atomic, shown
 from training.engine.results import Scores
@@ -52,7 +52,7 @@ def write_report(results: Sequence[Result], output: Path) -> None:
         rows=rows,
         sets=list(dict.fromkeys(row.test_set for row in rows)),
         detection=detection,
-        attribution=attribution,
+        attribution=ranked(attribution, metric_names(attribution)),
         headlines=[name for name in HEADLINES if name in metric_names(detection)],
         blocks={"All figures": list(blocks(detection)), "Attribution": list(blocks(attribution))},
         facts=[(result.label, facts(result)) for result in results],

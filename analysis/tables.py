@@ -88,11 +88,8 @@ def _with(rows: Iterable[Row], wanted: Callable[[str], bool]) -> Iterator[Row]:
             yield replace(row, metrics=metrics)
 
 
-TASKS = (of_detection, of_attribution)
-
-
 def ranked(rows: Sequence[Row], names: Iterable[str]) -> list[Row]:
-    """The rows, those of each test set from the best one down if ``names``, figures of one level, hold RANKED_BY."""
+    """The rows, those of each test set from the best one down by the first of ``names`` that is RANKED_BY, if any."""
     metric = next((name for name in names if name.rpartition("/")[2] == RANKED_BY), None)
     if metric is None:
         return list(rows)
@@ -112,29 +109,16 @@ class Block:
     level: str
     rows: list[Row]
     names: list[str]
-    counts: dict[str, str]
-    """Counts to show beside them, by key with their display names."""
     continued: bool
     """Whether other figures of the level come before."""
 
 
 def blocks(rows: Sequence[Row]) -> Iterator[Block]:
-    """All figures of all runs, cut into tables; the first of each level shows how many classes there are too."""
+    """All figures of all runs, cut into tables."""
     for level, names in by_level(metric_names(rows)).items():
         in_order = ranked(rows, names)
         for start in range(0, len(names), ABREAST):
-            counts = {} if start else class_counts(rows)
-            yield Block(level, in_order, names[start : start + ABREAST], counts, continued=start > 0)
-
-
-def class_counts(rows: Sequence[Row]) -> dict[str, str]:
-    """Which counts of methods and outputs to show beside the figures, by key with their display names."""
-    return {key: text for key, text in style.CLASS_COUNTS.items() if any(key in row.counts for row in rows)}
-
-
-def count_text(row: Row, key: str) -> str:
-    """A count of a row, or a dash."""
-    return str(row.counts.get(key, "-"))
+            yield Block(level, in_order, names[start : start + ABREAST], continued=start > 0)
 
 
 def metric_names(rows: Iterable[Row]) -> list[str]:
@@ -170,7 +154,9 @@ def markdown(rows: Sequence[Row]) -> str:
     where makers are told, the best run of each test set comes first.
     """
     tables = _of_several if len({row.name for row in rows}) > 1 else _of_one_run
-    return "\n".join(markdown_table(*table) for task in TASKS for table in tables(task(rows)))
+    detection, attribution = of_detection(rows), of_attribution(rows)
+    every = [*tables(detection), *tables(attribution), *_numbers_of_classes(attribution)]
+    return "\n".join(markdown_table(*table) for table in every)
 
 
 def _of_one_run(rows: Sequence[Row]) -> Iterator[Table]:
@@ -181,24 +167,30 @@ def _of_one_run(rows: Sequence[Row]) -> Iterator[Table]:
         [style.metric_name(name), *(style.figure_text(row.metrics.get(name)) for row in rows)]
         for name in metric_names(rows)
     ]
-    counts = [[text, *(count_text(row, key) for row in rows)] for key, text in class_counts(rows).items()]
-    yield header, figures + counts
+    yield header, figures
 
 
 def _of_several(rows: Sequence[Row]) -> Iterator[Table]:
     names = metric_names(rows)
     yield from (matrix(rows, metric) for metric in HEADLINES if metric in names)
     for block in blocks(rows):
-        header = ["detector", "test set", *map(style.metric_name, block.names), *block.counts.values()]
         lines = [
-            [
-                *(row.name, style.dataset_name(row.test_set)),
-                *(style.figure_text(row.metrics.get(name)) for name in block.names),
-                *(count_text(row, key) for key in block.counts),
-            ]
-            for row in block.rows
+            [*_whose(row), *(style.figure_text(row.metrics.get(name)) for name in block.names)] for row in block.rows
         ]
-        yield header, lines
+        yield ["detector", "test set", *map(style.metric_name, block.names)], lines
+
+
+def _numbers_of_classes(rows: Sequence[Row]) -> Iterator[Table]:
+    if rows:
+        lines = [
+            [*_whose(row), *(str(row.counts.get(key, "-")) for key in style.CLASS_COUNTS)]
+            for row in ranked(rows, metric_names(rows))
+        ]
+        yield ["detector", "test set", *style.CLASS_COUNTS.values()], lines
+
+
+def _whose(row: Row) -> list[str]:
+    return [row.name, style.dataset_name(row.test_set)]
 
 
 def with_caveats(results: Sequence[Result]) -> str:
