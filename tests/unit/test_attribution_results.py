@@ -19,15 +19,9 @@ from analysis.figures.tsne import MOST_POINTS, tsne
 from analysis.report import main
 from analysis.tables import cross_table, markdown, of_attribution, of_detection, ranked, write_tables
 from tests.unit.fabricated import NOVEL, made_by, scores, write_attribution_run, write_run
-from tests.unit.test_report import Page
+from tests.unit.test_report import Page, columns
 from tests.unit.test_tables import cells
 from training.engine.results import METRICS, Scores, read_json, scores_path
-
-
-def columns(path: Path) -> dict[str, list[str]]:
-    with path.with_suffix(".csv").open() as file:
-        rows = list(csv.DictReader(file))
-    return {key: [row[key] for row in rows] for key in rows[0]}
 
 
 def given(*pairs: tuple[str, str, int], classes: tuple[str, ...]) -> Scores:
