@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from preprocessing.codecs import encode
-from preprocessing.faces.align import Crop, warp, warp_mask
+from preprocessing.faces.align import Crop, warp_mask
 from preprocessing.faces.detect import Face
 from preprocessing.faces.find import Found
 from preprocessing.faces.models import Detection, Models, build_models
@@ -146,9 +146,9 @@ def _with_masks(shots: Iterator[Shot], masks: Iterator[Shot]) -> Iterator[tuple[
 def _cut(task: Task, shot: Shot, mask: Shot | None, found: Found) -> Frame:
     """Store one face with all that belongs to it."""
     settings, put, matrix = task.settings, task.sink.put, found.matrix
-    stem, side = f"{task.source.facts.video}/{shot.index:05d}", settings.crop.side
+    stem = f"{task.source.facts.video}/{shot.index:05d}"
     image_path = f"frames/{stem}.{settings.codec}"
-    put(image_path, encode(warp(shot.rgb, matrix, side), settings.codec, settings.quality))
+    put(image_path, encode(settings.crop.cut(shot.rgb, matrix), settings.codec, settings.quality))
     landmarks_path = mask_path = None
     if found.landmarks is not None:
         landmarks_path = f"landmarks/{stem}.npy"
@@ -157,6 +157,6 @@ def _cut(task: Task, shot: Shot, mask: Shot | None, found: Found) -> Frame:
         put(landmarks_path, array.getvalue())
     if mask is not None:
         mask_path = f"masks/{stem}.png"
-        put(mask_path, encode(warp_mask(mask.rgb, matrix, side), "png"))
+        put(mask_path, encode(warp_mask(mask.rgb, matrix, settings.crop.side), "png"))
     rounded = tuple(round(value, 6) for value in matrix.ravel().tolist())
     return Frame(shot.index, True, image_path, mask_path, landmarks_path, rounded)

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from preprocessing.codecs import encode
-from preprocessing.faces.align import warp
 from preprocessing.faces.video import open_media
 from preprocessing.layouts.base import SourceVideo, some
 from preprocessing.manifest import Frame
@@ -80,7 +79,7 @@ def pair(task: PairTask) -> list[Parcel]:
     for shot in media.read(sorted(wanted)):
         for fake, frame in wanted[shot.index]:
             if _size(fake) == sorted(shot.gray.shape):
-                crop = warp(shot.rgb, np.array(frame.matrix).reshape(2, 3), task.settings.crop.side)
+                crop = task.settings.crop.cut(shot.rgb, np.array(frame.matrix).reshape(2, 3))
                 path = _path(fake, frame, task.settings)
                 task.sink.put(path, encode(crop, task.settings.codec, task.settings.quality))
                 done.add(path)

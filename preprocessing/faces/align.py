@@ -68,6 +68,13 @@ class Crop:
         """``(2, 3)`` matrix that stretches a whole picture over the crop, pixel edges onto pixel edges."""
         return self.of_box((0, 0, width, height))
 
+    def cut(self, picture: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+        """The crop of ``picture`` under ``matrix``, margin included; a whole picture is resized, areas averaged."""
+        if not np.allclose(matrix, self.of_picture(*picture.shape[:2]), rtol=0, atol=1e-5):
+            return warp(picture, matrix, self.side)
+        how = cv2.INTER_AREA if matrix[0, 0] < 1 or matrix[1, 1] < 1 else cv2.INTER_LINEAR
+        return cv2.resize(picture, (self.side, self.side), interpolation=how)
+
 
 def enlarged(box: tuple[int, int, int, int], factor: float, height: int, width: int) -> tuple[int, int, int, int]:
     """``box`` (left, upper, right and lower edge) made ``factor`` times as large, within the picture.

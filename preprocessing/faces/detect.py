@@ -51,10 +51,10 @@ class Face:
         shared = max(width, 0) * max(height, 0)
         return shared / (self.area + other.area - shared)
 
-    def marked(self, mask: np.ndarray) -> int:
-        """How many pixels of the box ``mask``, a ``(H, W)`` bool array, marks."""
+    def marked(self, mask: np.ndarray) -> float:
+        """Which share of the box ``mask``, a ``(H, W)`` bool array, marks."""
         inside = mask[max(self.top, 0) : max(self.bottom + 1, 0), max(self.left, 0) : max(self.right + 1, 0)]
-        return int(np.count_nonzero(inside))
+        return int(np.count_nonzero(inside)) / self.area
 
 
 class FaceDetector(Protocol):
@@ -158,13 +158,15 @@ def described(detectors: dict[str, FaceDetector]) -> dict[str, Any]:
 
 
 def ranked(faces: list[Face], last: Face | None = None, mask: np.ndarray | None = None) -> list[Face]:
-    """``faces`` in the order to take them: by what a ``mask`` (see :meth:`Face.marked`) marks of them, where there is
-    one, then by overlap with the ``last`` box of the one that is followed, then by score."""
-    return sorted(
-        faces,
-        key=lambda f: (f.marked(mask) if mask is not None else 0, f.overlap(last) if last else 0, f.score),
-        reverse=True,
-    )
+    """``faces`` in the order to take them: first what a ``mask`` marks (``(H, W)`` bool), then by overlap with the
+    ``last`` box of the one that is followed, then by score."""
+
+    def merit(face: Face) -> tuple[float, float, float]:
+        # No mask fills a box, and some reach into the next: a quarter is enough to be meant, and more no better.
+        marked = 0 if mask is None else min(face.marked(mask), 0.25)
+        return marked, face.overlap(last) if last else 0, face.score
+
+    return sorted(faces, key=merit, reverse=True)
 
 
 def _checked(upsample: int) -> int:

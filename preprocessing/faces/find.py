@@ -21,6 +21,8 @@ REACH = 2.0
 """How far around its last place a face is searched first, in its widths."""
 SAME = 0.3
 """Overlap from which on two hits are one face."""
+MARKED = 0.1
+"""Share of a face's box from which on a mask means that face, and not one beside it."""
 CONFIRMED = Crop()
 """The crop in which a detector must see a face again, whatever the size of those that are written."""
 
@@ -61,14 +63,15 @@ class FastFinder:
 
     def __call__(self, shot: Shot, last: Face | None = None, mask: np.ndarray | None = None) -> Found | None:
         """See :class:`Finder`."""
-        another: Found | None = None
+        others: list[Found] = []
         for faces, smallest in self._views(shot.gray, last):
             candidates = (self._cut(shot.gray, face) for face in ranked(faces, last, mask))
             found = next((found for found in candidates if found is not None), None)
             if found is not None and _expected(found.face, last, mask, smallest):
                 return found
-            another = another or found
-        return another
+            others += [found] if found is not None else []
+        best = ranked([found.face for found in others], last, mask)[:1]
+        return next((found for found in others if found.face in best), None)
 
     def every(self, shot: Shot, lasts: Sequence[Face] = ()) -> list[Found]:
         """See :class:`Finder`."""
@@ -105,7 +108,7 @@ class FastFinder:
 def _expected(face: Face, last: Face | None, mask: np.ndarray | None, smallest: float) -> bool:
     """Whether ``face`` is the one wanted, or that one is not there: it would have been seen from ``smallest`` px on."""
     if mask is not None:
-        return face.marked(mask) > 0
+        return face.marked(mask) > MARKED
     return last is None or face.overlap(last) > 0 or last.width >= smallest
 
 

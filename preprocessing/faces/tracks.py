@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from preprocessing.faces.align import Crop, warp
+from preprocessing.faces.align import Crop
 from preprocessing.faces.detect import Face
 from preprocessing.faces.find import Finder, Found
 from preprocessing.faces.video import Shot
@@ -51,7 +51,7 @@ def find_tracks(shots: Iterable[Shot], find: Finder, crop: Crop) -> tuple[list[T
         if not faces:
             empty.append(shot.index)
         for track, found in _assign(tracks, faces):
-            track.cuts.append(Cut(shot.index, found.face, warp(shot.rgb, found.matrix, crop.side), found.landmarks))
+            track.cuts.append(Cut(shot.index, found.face, crop.cut(shot.rgb, found.matrix), found.landmarks))
     return sorted(tracks, key=lambda track: -len(track.cuts)), empty
 
 

@@ -98,5 +98,8 @@ def test_the_face_that_the_mask_marks_is_taken_whoever_was_before():
     left, right = Face(0, 0, 99, 99, 1.0), Face(200, 0, 299, 99, 2.0)
     mask = np.zeros((120, 320), bool)
     mask[20:60, 20:60] = True
+    assert (left.marked(mask), right.marked(mask), Face(-50, -50, 29, 29, 1.0).marked(mask)) == (0.16, 0, 100 / 6400)
     assert ranked([right, left], right, mask)[0] == left
-    assert (left.marked(mask), right.marked(mask), Face(-50, -50, 29, 29, 1.0).marked(mask)) == (1600, 0, 100)
+    both = np.ones((120, 320), bool)
+    both[:40, 200:] = False
+    assert ranked([right, left], right, both)[0] == right, "both are marked well enough, so the one followed goes on"
