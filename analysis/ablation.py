@@ -13,7 +13,8 @@ from analysis import style
 from analysis.collect import Result, collect
 from analysis.facts import caveats
 from analysis.markdown import markdown_table
-from analysis.tables import HEADLINES, cross_table, metric_names
+from analysis.matrix import HEADLINES
+from analysis.rows import cross_table, metric_names
 from training.core.paths import atomic, shown
 from training.engine.results import COST, METRICS, PLAN, read_json, write_json
 

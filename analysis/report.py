@@ -21,7 +21,8 @@ from analysis.facts import caveats, facts
 from analysis.figures.roc import roc
 from analysis.figures.score_histogram import score_histogram
 from analysis.figures.training_curves import training_curves
-from analysis.tables import HEADLINES, blocks, cross_table, metric_names, of_attribution, of_detection, ranked
+from analysis.matrix import HEADLINES
+from analysis.rows import blocks, cross_table, metric_names, of_attribution, of_detection, ranked
 from training.core.cli import add_debug, run_entry
 from training.core.paths import atomic, shown
 from training.engine.results import Scores
@@ -124,7 +125,7 @@ def main(argv: list[str]) -> None:
     add_debug(parser)
     args = parser.parse_args(argv)
     results = collect(args.runs)
-    folder = results[0].folder if len(results) == 1 else Path()
+    folder = results[0].folder if len(results) == 1 and results[0].folder.is_dir() else Path()
     output = args.output or folder / "report.html"
     write_report(results, output)
     print(shown(output))

@@ -17,7 +17,8 @@ from analysis.figures.confusion import confusion
 from analysis.figures.prototype_usage import prototype_usage
 from analysis.figures.tsne import MOST_POINTS, tsne
 from analysis.report import main
-from analysis.tables import cross_table, markdown, of_attribution, of_detection, ranked, write_tables
+from analysis.rows import cross_table, of_attribution, of_detection, ranked
+from analysis.tables import markdown, write_tables
 from tests.unit.fabricated import NOVEL, made_by, scores, write_attribution_run, write_run
 from tests.unit.test_report import Page, columns
 from tests.unit.test_tables import cells

@@ -8,7 +8,9 @@ import pytest
 
 from analysis import style
 from analysis.collect import collect
-from analysis.tables import cross_table, main, markdown, matrix, report_tables, write_tables
+from analysis.matrix import matrix
+from analysis.rows import cross_table
+from analysis.tables import main, markdown, report_tables, write_tables
 from tests.unit.fabricated import scores, write_run
 from training.core.errors import DataError
 from training.engine.results import METRICS, read_json, write_json
@@ -75,7 +77,7 @@ def test_one_run_is_shown_as_metrics_against_sets(tmp_path):
     assert [line[0] for line in found[1:4]] == ["video AUC", "video AP", "video EER"]
     assert re.fullmatch(r"0\.\d{3} \[0\.\d{3}, [01]\.\d{3}\]", found[1][1])
     assert found[1][2] == "undefined: only real videos"
-    assert {path.name for path in run.glob("table.*")} == {"table.md", "table.csv", "table.json"}
+    assert {path.name for path in run.glob("table.*")} == {"table.md", "table.csv", "table.json", "table.tex"}
     text = (run / "table.md").read_text()
     assert text.startswith(markdown(rows_of(run))), "the file says what is printed"
     assert "- note: fewer than 20 real or fake videos" in text, "and what its reader must know"
@@ -85,11 +87,11 @@ def test_several_runs_are_shown_against_test_sets_with_their_mean(tmp_path):
     write_run(tmp_path / "a", {"A": scores(), "B": scores(seed=1)}, detector="clip")
     write_run(tmp_path / "b", {"A": scores(seed=2)}, detector="xception")
     header, lines = matrix(rows_of(tmp_path), "video/auc")
-    assert header == ["video AUC", "A", "B", "mean"]
+    assert header == ["video AUC", "A", "B", "mean", "rank"]
     values = [row.metrics["video/auc"]["value"] for row in rows_of(tmp_path / "a")]
     assert lines[0][0] == "CLIP"
-    assert lines[0][-1] == f"{sum(values) / 2:.3f}"
-    assert lines[1][2:] == ["-", "-"], "no mean over another choice of sets"
+    assert lines[0][-2:] == [f"{sum(values) / 2:.3f}", "1"]
+    assert lines[1][2:] == ["-"] * 3, "no mean over another choice of sets"
     assert "| detector" in markdown(rows_of(tmp_path))
 
 
