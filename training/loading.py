@@ -21,6 +21,8 @@ from training.core.types import Task
 from training.data.protocol import Protocol
 from training.detectors.base import Detector
 from training.engine.checkpoint import Card, read_card
+from training.engine.evaluators.calibration import per_level
+from training.metrics.calibration import Calibration
 from training.networks import zoo
 from training.networks.weights import load_strict, read_state
 
@@ -40,6 +42,11 @@ class Trained:
     detector: Detector
     cfg: Config
     card: Card
+
+    @property
+    def calibrations(self) -> dict[str, Calibration]:
+        """Per level the temperature and threshold of the checkpoint's validation data; empty where it kept none."""
+        return per_level(self.card.calibration)
 
 
 def load_trained(weights: Path, detector_path: str | None, asked: Asked) -> Trained:

@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
     from training.engine.prepare import pick_device
     from training.loading import load_trained
     from training.prediction import find_files, judge, tells_fakes
-    from training.verdicts import NO_REAL, table
+    from training.verdicts import NO_REAL, judged_by, table
 
     if args.weights_path is None:
         raise ConfigError("--weights_path is missing: the checkpoint to predict with")
@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
     trained.detector.to(device)
     models = models_like(next(iter(trained.card.facts.values()), {}))
     output = args.output or Path("predictions") / time.strftime("%Y-%m-%d_%H-%M-%S")
-    notes = trained.card.notes + ([] if tells_fakes(trained) else [NO_REAL])
+    notes = [*trained.card.notes, *([] if tells_fakes(trained) else [NO_REAL]), *judged_by(trained.card.calibration)]
     verdicts = []
     for file in tqdm(files, unit="file", disable=len(files) == 1):
         verdicts.append(judge(file, trained, models, args.frames, device))
@@ -85,7 +85,8 @@ def _write(output: Path, verdicts: list[FileVerdict], notes: list[str], weights:
                 told = f"face {number}", face.fake_prob, face.frames, face.scores
             curves.append(FaceCurve(*told, pictures))
         what = "maker" if newest.names_makers else "fake"
-        timeline(curves, newest.path.name, output / f"{len(verdicts):04d}_{newest.path.stem}.png", what)
+        threshold = newest.calibration.threshold if newest.calibration else 0.5
+        timeline(curves, newest.path.name, output / f"{len(verdicts):04d}_{newest.path.stem}.png", what, threshold)
 
 
 if __name__ == "__main__":

@@ -66,6 +66,7 @@ def judge(path: Path, trained: Trained, models: Models, frames: int, device: tor
     seen = {cut.index for track in tracks for cut in track.cuts}
     verdict.frames_looked_at, verdict.frames_without_face = len(seen) + len(empty), len(empty)
     verdict.note = media.note
+    verdict.calibration = trained.calibrations.get("video" if verdict.frames_looked_at > 1 else "frame")
     if not tracks:
         verdict.note = "; ".join(filter(None, ("no face found", media.note)))
         return verdict

@@ -24,19 +24,22 @@ from training.core.errors import ConfigError, ContractError, DataError, Manifest
 from training.core.paths import CONFIG, RUNS, shown
 from training.core.registry import RECIPES
 from training.core.schema import Config
+from training.core.types import Task
 from training.data.select import FaceSource, Selected, person_names, select
 from training.detectors.base import Detector
 from training.engine import distributed
-from training.engine.checkpoint import Card
+from training.engine.checkpoint import Card, read_card
 from training.engine.environment import describe
 from training.engine.evaluate import evaluate, is_better
+from training.engine.evaluators.calibration import fitted
 from training.engine.prepare import pick_device, pick_precision
 from training.engine.results import CONFIG as CONFIG_FILE
+from training.engine.results import Scores
 from training.engine.run import BEST, LAST, RunFolder, new_folder
 from training.engine.trainer import fit
 from training.engine.update import Update
 from training.networks.weights import load_strict, read_state
-from training.testing import check_drawable, evaluate_sets, score_set
+from training.testing import check_drawable, evaluate_sets, score_set, settings_of
 
 
 @dataclass(frozen=True)
@@ -116,13 +119,13 @@ def _train(cfg: Config, device: torch.device, places: Places) -> Finished:
         run.resume()
     run.listen()
     try:
-        validate = _validator(cfg, validated_on, classes, device, faces)
+        validate = _validator(cfg, validated_on, card, device, faces)
         fit(detector, batches, update, prepare_of(cfg, device), validate, run, cfg.epochs, cfg.max_steps)
     finally:
         run.close()
     if not tested_on:
         return Finished(folder, None, run.writes)
-    _load_kept(detector, folder, cfg, validated_on)
+    _load_kept(detector, card, folder, cfg, validated_on)
     summary = evaluate_sets(detector, cfg, card, tested_on, folder, device, card.environment)
     return Finished(folder, summary, run.writes)
 
@@ -164,17 +167,22 @@ def _validation(cfg: Config) -> list[Selected]:
 
 
 def _validator(
-    cfg: Config, chosen: list[Selected], classes: list[str], device: torch.device, faces: FaceSource | None
+    cfg: Config, chosen: list[Selected], card: Card, device: torch.device, faces: FaceSource | None
 ) -> Callable[[Detector], dict[str, float | None]]:
+    """What gives the figures of a validation pass, and writes the temperature and threshold found there to ``card``."""
+
     def validate(detector: Detector) -> dict[str, float | None]:
-        figures: list[dict[str, float | None]] = []
+        scores: dict[str, Scores] = {}
         for one in chosen:
-            found = score_set(detector, cfg, one, classes, device, faces=faces)
+            found = score_set(detector, cfg, one, card.classes, device, faces=faces)
             if found.unreadable:
                 raise DataError(f"validation: {found.unreadable[0]}")
-            tasks = [task.value for task in detector.tasks]
-            figures.append(evaluate(found.scores, tasks, cfg.evaluate.video_key))
-        return _mean(figures)
+            scores[one.name] = found.scores
+        # A threshold chosen on the test sets would not be one that is carried to them.
+        if Task.DETECTION in detector.tasks and cfg.evaluate.select != "test":
+            card.calibration = fitted(scores, settings_of(cfg))
+        tasks = [task.value for task in detector.tasks]
+        return _mean([evaluate(found, tasks, cfg.evaluate.video_key) for found in scores.values()])
 
     return validate
 
@@ -215,13 +223,15 @@ def _card(
     )
 
 
-def _load_kept(detector: Detector, folder: Path, cfg: Config, validated_on: list[Selected]) -> None:
+def _load_kept(detector: Detector, card: Card, folder: Path, cfg: Config, validated_on: list[Selected]) -> None:
+    """Go back to the kept weights and what was fitted with them."""
     if not cfg.log.save_ckpt:
         return
     kept = folder / (BEST if validated_on else LAST)
     if not kept.is_file():
         raise ContractError(f"{shown(folder)}: no checkpoint was kept; did a run with no epoch finish?")
     load_strict(detector, read_state(kept), shown(kept))
+    card.calibration = read_card(kept).calibration
 
 
 def _folder(cfg: Config, places: Places) -> Path:

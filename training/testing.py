@@ -101,16 +101,20 @@ def evaluate_sets(
         coverage[one.name], drawing = missing | found.coverage, drawing + found.notes
         if distributed.rank() == 0:
             _write_set(folder, one.name, found, compat(cfg))
-    settings = Settings(
-        video_key=cfg.evaluate.video_key,
-        resamples=cfg.evaluate.resamples,
-        cluster=cfg.evaluate.cluster,
-        seed=cfg.seed,
-    )
     notes = [*card.notes, *cfg.notes, *drawing]
     notes += [note for one in chosen for note in (*one.notes, *leaks(one, card.config))]
     tasks = [task.value for task in detector.tasks]
-    summary = summarize(scores, cfg.detector.name, shown(folder), tasks, settings, coverage, notes, compat(cfg))
+    summary = summarize(
+        scores,
+        cfg.detector.name,
+        shown(folder),
+        tasks,
+        settings_of(cfg),
+        coverage,
+        notes,
+        compat(cfg),
+        card.calibration,
+    )
     if distributed.rank() == 0:
         write_json(folder / METRICS, summary)
         if not (folder / CONFIG).exists():
@@ -118,6 +122,12 @@ def evaluate_sets(
                 temporary.write_text(yaml.safe_dump(to_tree(cfg), sort_keys=False))
             write_json(folder / ENVIRONMENT, environment)
     return summary
+
+
+def settings_of(cfg: Config) -> Settings:
+    """How the configuration wants figures to be taken from scores."""
+    wanted = cfg.evaluate
+    return Settings(video_key=wanted.video_key, resamples=wanted.resamples, cluster=wanted.cluster, seed=cfg.seed)
 
 
 def compat(cfg: Config) -> dict[str, str]:

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from scipy.special import softmax
 
 from preprocessing.faces.tracks import Track
 from training.core.classes import is_cluster
+from training.engine.evaluators.calibration import FITTED_ON
 from training.engine.results import Scores
+from training.metrics.calibration import Calibration
 
 EVIDENCE = "maker: the likeliest output; known: how likely it is any known method. This is evidence, not proof."
 NO_REAL = "the method knows no real pictures, so it does not say whether a picture is fake"
+
+
+def judged_by(calibration: Mapping[str, Any] | None) -> list[str]:
+    """What a reader must know of calibrated probabilities and verdicts, where a checkpoint gives any."""
+    if not calibration:
+        return []
+    sets = ", ".join(calibration[FITTED_ON])
+    return [f"calibrated probability and verdict: by what suited the validation data of {sets}; other data may differ"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +99,8 @@ class FileVerdict:
     path: Path
     names_makers: bool = False
     """Whether the method tells who made a face."""
+    calibration: Calibration | None = None
+    """What the checkpoint's validation data say of such scores; None where it kept nothing."""
     faces: list[FaceVerdict] = field(default_factory=list)
     frames_looked_at: int = 0
     frames_without_face: int = 0
@@ -111,13 +124,21 @@ class FileVerdict:
         """That of the decisive face."""
         return self.decisive.maker if self.decisive else None
 
+    def judged(self, fake_prob: float | None) -> dict[str, Any]:
+        """The score as a calibrated probability, and the verdict at the validation data's threshold, where known."""
+        if self.calibration is None or fake_prob is None:
+            return {}
+        calibrated = float(self.calibration.scaled(np.array(fake_prob)))
+        return {"calibrated": calibrated, "verdict": "fake" if fake_prob > self.calibration.threshold else "real"}
+
     def as_json(self) -> dict[str, Any]:
         """Plain data for the results file."""
         return {
             "file": str(self.path),
             "fake_prob": self.fake_prob,
+            **self.judged(self.fake_prob),
             **({"maker": self.maker and self.maker.as_json()} if self.names_makers else {}),
-            "faces": [face.as_json() for face in self.faces],
+            "faces": [face.as_json() | self.judged(face.fake_prob) for face in self.faces],
             "frames_looked_at": self.frames_looked_at,
             "frames_without_face": self.frames_without_face,
             "note": self.note,
@@ -131,7 +152,15 @@ def table(verdicts: Sequence[FileVerdict]) -> str:
         width = max(len(_maker(one)) for v in verdicts for one in (v, *v.faces))
         head = f"fake   known  {'maker'.ljust(width)}  faces  frames  file"
         return "\n".join([head, *(line for v in verdicts for line in _maker_lines(v, width)), EVIDENCE])
-    return "\n".join(["fake   faces  frames  file", *(f"{_number(v.fake_prob)}  {_found(v)}" for v in verdicts)])
+    if not any(v.calibration for v in verdicts):
+        return "\n".join(["fake   faces  frames  file", *(f"{_number(v.fake_prob)}  {_found(v)}" for v in verdicts)])
+    return "\n".join(["fake   calibrated  verdict  faces  frames  file", *map(_judged_line, verdicts)])
+
+
+def _judged_line(verdict: FileVerdict) -> str:
+    judged = verdict.judged(verdict.fake_prob)
+    calibrated = _number(judged.get("calibrated"))
+    return f"{_number(verdict.fake_prob)}  {calibrated:10}  {judged.get('verdict', '-'):7}  {_found(verdict)}"
 
 
 def _maker_lines(verdict: FileVerdict, width: int) -> Iterator[str]:

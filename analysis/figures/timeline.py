@@ -29,10 +29,10 @@ class FaceCurve:
     pictures: Sequence[np.ndarray]
 
 
-def timeline(curves: Sequence[FaceCurve], title: str, path: Path, what: str = "fake") -> Path:
+def timeline(curves: Sequence[FaceCurve], title: str, path: Path, what: str = "fake", threshold: float = 0.5) -> Path:
     """Draw the first :data:`MOST_FACES` faces to ``path`` (PNG), with a CSV of all beside it.
 
-    ``what`` it is that the probabilities are of.
+    ``what`` it is that the probabilities are of; a dotted line marks the ``threshold``.
     """
     drawn = curves[:MOST_FACES]
     with matplotlib.rc_context(style.FIGURE_STYLE):
@@ -41,7 +41,7 @@ def timeline(curves: Sequence[FaceCurve], title: str, path: Path, what: str = "f
         rows = figure.subplots(2 * len(drawn), 1, height_ratios=[1, 1.2] * len(drawn), squeeze=False)[:, 0]
         for curve, strip, plot in zip(drawn, rows[::2], rows[1::2], strict=True):
             _pictures(strip, curve)
-            _scores(plot, curve, what)
+            _scores(plot, curve, what, threshold)
         rows[-1].set_xlabel("frame")
         flat = [(c.name, f, p) for c in curves for f, p in zip(c.frames, c.probs, strict=True)]
         columns = dict(zip(("face", "frame", f"{what}_prob"), zip(*flat, strict=True), strict=True))
@@ -55,7 +55,7 @@ def _pictures(axes: matplotlib.axes.Axes, curve: FaceCurve) -> None:
     axes.set_title(f"{curve.name}: {curve.score:.3f}", loc="left")
 
 
-def _scores(axes: matplotlib.axes.Axes, curve: FaceCurve, what: str) -> None:
+def _scores(axes: matplotlib.axes.Axes, curve: FaceCurve, what: str, threshold: float) -> None:
     axes.plot(curve.frames, curve.probs, color=style.FAKE_COLOR, marker="o", markersize=3, linewidth=1)
-    axes.axhline(0.5, color="#666666", linewidth=0.8, linestyle=":")
+    axes.axhline(threshold, color="#666666", linewidth=0.8, linestyle=":")
     axes.set(ylim=(-0.03, 1.03), ylabel=what)

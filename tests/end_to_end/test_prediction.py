@@ -8,6 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.torch import save_file
 from scipy.special import softmax
 
 from preprocessing import preprocess, rearrange
@@ -19,6 +21,8 @@ from preprocessing.faces.video import Shot
 from tests.unit.media import face, face_video, needs_predictor, write_picture, write_video
 from training import predict, train
 from training import test as test_entry
+from training.engine.checkpoint import read_card
+from training.engine.evaluators.calibration import per_level
 from training.engine.results import Scores
 
 pytestmark = needs_predictor
@@ -65,6 +69,25 @@ def test_the_verdict_is_what_testing_says_of_the_same_video(home: Path, tmp_path
         np.testing.assert_allclose([f["fake_prob"] for f in only["frames"]], expected.fake_prob, rtol=0, atol=1e-6)
         assert verdict["fake_prob"] == pytest.approx(expected.fake_prob.mean())
         assert (tmp_path / kind / "0001_2.png").is_file()
+        carried = per_level(read_card(home / "run/best.safetensors").calibration)["video"]
+        assert verdict["verdict"] == only["verdict"] == ("fake" if verdict["fake_prob"] > carried.threshold else "real")
+        assert verdict["calibrated"] == pytest.approx(float(carried.scaled(expected.fake_prob.mean())))
+
+
+def test_a_checkpoint_from_before_there_were_calibrations_gives_no_verdict(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    weights = home / "run/best.safetensors"
+    with safe_open(weights, "pt") as file:
+        card = json.loads(file.metadata()["assay"])
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    assert card.pop("calibration")
+    save_file(state, tmp_path / "run.safetensors", metadata={"assay": json.dumps(card)})
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run.safetensors").rename(tmp_path / "run/best.safetensors")
+    found = judged(tmp_path, tmp_path / "out", write_picture(tmp_path / "one.png", face()))["one.png"]
+    assert found["fake_prob"] is not None and "verdict" not in found and "calibrated" not in found
+    assert "verdict" not in capsys.readouterr().out
 
 
 def test_clips_of_a_file_are_those_of_testing_and_a_picture_has_none(home: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from tests.end_to_end.conftest import SMALL, TINY, environment
+from training.engine.checkpoint import read_card
 from training.engine.results import Scores
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -70,6 +71,16 @@ def test_metrics_follow_from_the_score_files(reference: Path) -> None:
         assert got["video/auc"]["value"] == pytest.approx(roc_auc_score(videos.label, videos.fake_prob))
 
 
+def test_the_kept_checkpoint_brings_temperature_and_threshold_of_its_validation_data(reference: Path) -> None:
+    tree = json.loads((reference / "metrics.json").read_text())
+    assert tree["calibration"] == read_card(reference / "best.safetensors").calibration
+    assert tree["calibration"]["fitted_on"] == ["Toy"]
+    threshold = tree["calibration"]["video"]["threshold"]
+    videos = Scores.load(reference / "scores/Other.csv").by_video()
+    spared = (videos.fake_prob[videos.label == 0] <= threshold).mean()
+    assert tree["sets"]["Other"]["metrics"]["video/tnr@source"]["value"] == pytest.approx(spared)
+
+
 def test_a_checkpoint_alone_can_be_tested_and_scores_the_same(reference: Path, run: Run, tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = run(
@@ -78,6 +89,9 @@ def test_a_checkpoint_alone_can_be_tested_and_scores_the_same(reference: Path, r
     assert done.returncode == 0, done.stderr
     assert (out / "scores/Other.csv").read_bytes() == (reference / "scores/Other.csv").read_bytes()
     assert "Other" in (out / "table.md").read_text()
+    figures = [json.loads((folder / "metrics.json").read_text()) for folder in (reference, out)]
+    assert figures[1]["calibration"] == figures[0]["calibration"]
+    assert figures[1]["sets"]["Other"] == figures[0]["sets"]["Other"]
 
 
 def test_same_seed_same_weights_whatever_the_number_of_workers(reference: Path, run: Run, tmp_path: Path) -> None:

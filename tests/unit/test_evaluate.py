@@ -27,7 +27,8 @@ def only(table, *labels):
 def test_every_metric_at_both_levels():
     table = scores()
     found = evaluate(table, ["detection"])
-    assert found.keys() == {f"{level}/{name}" for level in ("frame", "video") for name in METRICS}
+    names = [*METRICS, "ece", "ece_mass", "brier"]
+    assert found.keys() == {f"{level}/{name}" for level in ("frame", "video") for name in names}
     assert found["frame/auc"] == pytest.approx(roc_auc_score(table.label, table.fake_prob))
     mean = {v: table.fake_prob[table.video == v].mean() for v in set(table.video)}
     label = {v: int(not v.startswith("real")) for v in mean}

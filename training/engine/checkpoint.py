@@ -38,6 +38,9 @@ class Card:
     step: int = 0
     metrics: dict[str, float | None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    calibration: dict[str, Any] | None = None
+    """Temperature and threshold from validation data, see :mod:`training.engine.evaluators.calibration`; None where no
+    validation split was there, and in checkpoints from before there was this entry."""
     version: int = VERSION
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from training.core.errors import ConfigError, ContractError, did_you_mean
 from training.engine.evaluators import attribution, detection
+from training.engine.evaluators.calibration import per_level
 from training.engine.evaluators.settings import Figure, Settings, clusters
 from training.engine.results import Scores, VideoKey, codes
 from training.metrics.statistics import class_clusters
@@ -63,19 +64,22 @@ def summarize(
     coverage: Mapping[str, Mapping[str, int]] | None = None,
     notes: Iterable[str] = (),
     compat: Mapping[str, str] | None = None,
+    calibration: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The tree of ``metrics.json``: figures with intervals and counts per test set.
 
     ``coverage`` holds per test set what was not scored (``frames_without_face``, ``unreadable``); ``compat`` the
-    switches that make figures comparable with DeepfakeBench's and with nothing else.
+    switches that make figures comparable with DeepfakeBench's and with nothing else; ``calibration`` what a checkpoint
+    says about its temperature and threshold.
     """
-    settings = settings or Settings()
+    settings = replace(settings or Settings(), fitted=per_level(calibration))
     marks = {"video_key": settings.video_key} if settings.video_key != "path" else {}
     return {
         "detector": detector,
         "run": run,
         "notes": list(dict.fromkeys(notes)),
         "compat": {**marks, **(compat or {})},
+        **({"calibration": calibration} if calibration else {}),
         "sets": {name: _summary(s, tasks, settings, (coverage or {}).get(name, {})) for name, s in sets.items()},
     }
 

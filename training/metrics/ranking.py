@@ -6,7 +6,7 @@ All of them are functions of two counts per threshold, so one sort serves every 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ THRESHOLD = 0.5
 SMALL = 2**30
 """Counts below it can be added in 32 bits."""
 PIECE = 2**16
-"""Thresholds whose counts fit into a processor's cache."""
+"""Thresholds whose counts fit into a processor's cache; with many rows that halves the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,23 @@ class Counts:
     """``(T + 1,)`` integers, 0 first."""
     reals: np.ndarray
     """``(T + 1,)`` integers, 0 first."""
-    positives: int
-    """Index of the count of rows that score above 0.5."""
+    negated: np.ndarray
+    """``(T,)`` thresholds times -1, rising."""
+
+    def at(self, threshold: float) -> tuple[int, int]:
+        """How many fakes and how many reals score above ``threshold``."""
+        index = np.searchsorted(self.negated, -threshold)
+        return int(self.fakes[index]), int(self.reals[index])
+
+    @property
+    def totals(self) -> tuple[int, int]:
+        """How many fakes and how many reals there are."""
+        return int(self.fakes[-1]), int(self.reals[-1])
+
+    def pieces(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Both counts in pieces that fit into a processor's cache; the last of one is the first of the next."""
+        for start in range(0, max(len(self.fakes) - 1, 1), PIECE):
+            yield self.fakes[start : start + PIECE + 1], self.reals[start : start + PIECE + 1]
 
 
 class Ranking:
@@ -41,7 +56,7 @@ class Ranking:
         starts = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True)) + 1 if len(score) else []
         self._rows = np.concatenate([[0], starts]).astype(np.int64)
         """How many rows lie at or above each threshold."""
-        self._positives = int(np.searchsorted(self._rows, np.count_nonzero(score > THRESHOLD)))
+        self._negated = -ordered[self._rows[1:] - 1]
 
     def counts(self, weight: np.ndarray | None = None) -> Counts:
         """Counts per threshold; ``weight``: ``(N,)`` integers in *sorted* order, how often each row counts."""
@@ -55,21 +70,20 @@ class Ranking:
             np.cumsum(row, out=row)
         if len(self._rows) <= len(weight):  # there are ties
             fakes, reals = fakes[self._rows], reals[self._rows]
-        return Counts(fakes, reals, self._positives)
+        return Counts(fakes, reals, self._negated)
 
 
 def auc(counts: Counts) -> float:
     """Area under the ROC curve: the chance that a fake scores above a real, ties counting half."""
     gained, above = np.diff(counts.reals), counts.fakes[1:] + counts.fakes[:-1]
-    pairs = np.einsum("i,i->", gained, above, dtype=np.int64)
-    return float(pairs / (2 * int(counts.fakes[-1]) * int(counts.reals[-1])))
+    pairs, (fakes, reals) = np.einsum("i,i->", gained, above, dtype=np.int64), counts.totals
+    return float(pairs / (2 * fakes * reals))
 
 
 def ap(counts: Counts) -> float:
     """Average precision: precision at each threshold, weighted by the recall gained there, without interpolation."""
     total = 0.0
-    for start in range(0, len(counts.fakes) - 1, PIECE):
-        fakes, reals = counts.fakes[start : start + PIECE + 1], counts.reals[start : start + PIECE + 1]
+    for fakes, reals in counts.pieces():
         called = fakes[1:] + reals[1:]
         np.maximum(called, 1, out=called)  # rows of weight 0 at the top: nothing called, nothing gained
         total += np.dot(np.diff(fakes), fakes[1:] / called)
@@ -91,7 +105,7 @@ def eer(counts: Counts) -> float:
 
 def _crossing(counts: Counts) -> int:
     """The first index where FNR <= FPR; their difference falls with the index."""
-    fakes, reals = int(counts.fakes[-1]), int(counts.reals[-1])
+    fakes, reals = counts.totals
     low, high = 0, len(counts.fakes) - 1
     while high - low > 1:
         middle = (low + high) // 2
@@ -121,8 +135,23 @@ def _corners_near(counts: Counts, index: int) -> np.ndarray:
 
 def acc(counts: Counts) -> float:
     """Share of rows on the right side of 0.5; a score of exactly 0.5 counts as real."""
-    right = counts.fakes[counts.positives] + counts.reals[-1] - counts.reals[counts.positives]
-    return float(right / (counts.fakes[-1] + counts.reals[-1]))
+    return acc_at(counts, THRESHOLD)
+
+
+def acc_at(counts: Counts, threshold: float) -> float:
+    """Share of rows on the right side of ``threshold``."""
+    (caught, alarms), (fakes, reals) = counts.at(threshold), counts.totals
+    return (caught + reals - alarms) / (fakes + reals)
+
+
+def tpr_at(counts: Counts, threshold: float) -> float:
+    """Share of fakes that score above ``threshold``."""
+    return counts.at(threshold)[0] / counts.totals[0]
+
+
+def fpr_at(counts: Counts, threshold: float) -> float:
+    """Share of reals that score above ``threshold``."""
+    return counts.at(threshold)[1] / counts.totals[1]
 
 
 def tnr_at_tpr(counts: Counts, tpr: float) -> float:
@@ -140,8 +169,8 @@ class Metric:
     name: str
     of: Callable[[Counts], float]
     higher_is_better: bool = True
-    both_classes: bool = True
-    """Whether it needs real and fake rows."""
+    needs: tuple[int, ...] = (0, 1)
+    """Labels of which it needs rows."""
 
     def __call__(self, label: np.ndarray, score: np.ndarray) -> float:
         """The figure for ``(N,)`` labels (0 real, 1 fake) and scores; NaN where :meth:`undefined` says why."""
@@ -151,9 +180,8 @@ class Metric:
         """Why rows with these labels have no such figure (``only real frames``), None if they have one."""
         if len(label) == 0:
             return f"no {rows}"
-        if self.both_classes and (label == label[0]).all():
-            return f"only {'fake' if label[0] else 'real'} {rows}"
-        return None
+        missing = [value for value in self.needs if not (label == value).any()]
+        return f"only {'real' if missing[0] else 'fake'} {rows}" if missing else None
 
 
 METRICS: dict[str, Metric] = {
@@ -162,7 +190,7 @@ METRICS: dict[str, Metric] = {
         Metric("auc", auc),
         Metric("ap", ap),
         Metric("eer", eer, higher_is_better=False),
-        Metric("acc", acc, both_classes=False),
+        Metric("acc", acc, needs=()),
         Metric("tnr@tpr95", lambda counts: tnr_at_tpr(counts, 0.95)),
         Metric("tnr@tpr99", lambda counts: tnr_at_tpr(counts, 0.99)),
     )

@@ -60,6 +60,14 @@ def resample(
     return values
 
 
+def resample_sums(
+    label: np.ndarray, cluster: np.ndarray, sums: np.ndarray, resamples: int = 1000, seed: int = 0
+) -> np.ndarray:
+    """As :func:`resample`, of what is added up: ``(C, K)`` sums per cluster give ``(resamples, K)`` totals."""
+    groups, rng = strata(label, cluster), np.random.default_rng(seed)
+    return np.stack([draw(groups, rng) @ sums for _ in range(resamples)])
+
+
 def table_intervals(
     true: np.ndarray,
     predicted: np.ndarray,

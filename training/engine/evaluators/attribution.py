@@ -80,8 +80,7 @@ def _tabled(rows: Scores, level: str, settings: Settings) -> dict[str, Figure]:
     drawn = f"{settings.cluster}s"
     objections = {part: too_few_of_any(found.true[own], cluster[own], drawn) for part, own in parts.items()}
     bounded = [metric for metric in defined if not objections[metric.needs]]
-    how = (settings.resamples, settings.confidence, settings.seed)
-    bounds = table_intervals(found.true, found.predicted, found.known, cluster, bounded, *how)
+    bounds = table_intervals(found.true, found.predicted, found.known, cluster, bounded, *settings.resampling)
     for metric in defined:
         if metric.name in bounds:
             figures[metric.name] |= dict(zip(("low", "high"), bounds[metric.name], strict=True))
@@ -101,8 +100,7 @@ def _opened(rows: Scores, level: str, settings: Settings) -> dict[str, Figure]:
     if settings.resamples and (reason := too_few(label, cluster, f"{settings.cluster}s", ("novel", "known"))):
         figure["no_interval"] = reason
     elif settings.resamples:
-        how = (settings.resamples, settings.confidence, settings.seed)
-        low, high = intervals(label, found.known_prob, cluster, [auc], *how)["auc"]
+        low, high = intervals(label, found.known_prob, cluster, [auc], *settings.resampling)["auc"]
         figure |= {"low": low, "high": high}
     return {OPEN_SET: figure}
 

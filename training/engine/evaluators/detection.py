@@ -1,32 +1,44 @@
-"""Real or fake: ranking metrics of frames and of videos."""
+"""Real or fake: ranking metrics of frames and of videos, the source's threshold on them, and their calibration."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from training.engine.evaluators import calibration
 from training.engine.evaluators.settings import Figure, Settings, clusters, levels
 from training.engine.results import Scores
-from training.metrics.ranking import METRICS, Metric, Ranking
+from training.metrics.calibration import carried
+from training.metrics.ranking import METRICS, THRESHOLD, Metric, Ranking
 from training.metrics.statistics import intervals, too_few
 
-DIRECTIONS = {name: metric.higher_is_better for name, metric in METRICS.items()}
+DIRECTIONS = {
+    metric.name: metric.higher_is_better for metric in (*METRICS.values(), *carried(THRESHOLD))
+} | calibration.DIRECTIONS
 """Per figure, whether higher is better."""
 
 
 def detection(scores: Scores, settings: Settings) -> dict[str, Figure]:
-    """All ranking metrics of frames and of videos: ``frame/auc``, ..., ``video/tnr@tpr99``."""
+    """All figures of frames and of videos: ``frame/auc``, ..., ``video/brier``."""
     return {
         f"{level}/{name}": figure
         for level, rows in levels(scores, settings).items()
-        for name, figure in _ranked(rows, level, settings).items()
+        for name, figure in (_ranked(rows, level, settings) | calibration.calibration(rows, level, settings)).items()
     }
+
+
+def metrics_of(level: str, settings: Settings) -> list[Metric]:
+    """The ranking metrics, and with a threshold for ``level`` what that is worth."""
+    found = settings.fitted.get(level)
+    return [*METRICS.values(), *(carried(found.threshold) if found else ())]
 
 
 def _ranked(rows: Scores, level: str, settings: Settings) -> dict[str, Figure]:
     """The ranking metrics of these rows, with intervals where there can be any."""
-    reasons = {name: metric.undefined(rows.label, f"{level}s") for name, metric in METRICS.items()}
-    figures: dict[str, Figure] = {name: {"value": None, "undefined": reason} for name, reason in reasons.items()}
-    defined = [METRICS[name] for name, reason in reasons.items() if reason is None]
+    reasons = {metric: metric.undefined(rows.label, f"{level}s") for metric in metrics_of(level, settings)}
+    figures: dict[str, Figure] = {
+        metric.name: {"value": None, "undefined": reason} for metric, reason in reasons.items()
+    }
+    defined = [metric for metric, reason in reasons.items() if reason is None]
     if defined:
         counts = Ranking(rows.label, rows.fake_prob).counts()
         figures |= {
@@ -42,6 +54,5 @@ def _bounds(rows: Scores, metrics: list[Metric], settings: Settings) -> list[tup
     cluster = clusters(rows, settings)
     if reason := too_few(rows.label, cluster, f"{settings.cluster}s"):
         return [(metric, {"no_interval": reason}) for metric in metrics]
-    how = (settings.resamples, settings.confidence, settings.seed)
-    found = intervals(rows.label, rows.fake_prob, cluster, metrics, *how)
+    found = intervals(rows.label, rows.fake_prob, cluster, metrics, *settings.resampling)
     return [(metric, dict(zip(("low", "high"), found[metric.name], strict=True))) for metric in metrics]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
 from training.engine.results import Scores, VideoKey, codes
+from training.metrics.calibration import Calibration
 
 Figure = dict[str, Any]
 """``{"value", "low", "high"}``; without bounds where none can be given (``no_interval`` says why); ``{"value": None,
@@ -26,6 +28,13 @@ class Settings:
     """What is drawn as a whole: a video, or a source video with all that was made from it (a video of no known source
     is on its own)."""
     seed: int = 0
+    fitted: Mapping[str, Calibration] = field(default_factory=dict)
+    """Per level the temperature and threshold to judge with; none where nothing was fitted."""
+
+    @property
+    def resampling(self) -> tuple[int, float, int]:
+        """How to resample: how often, for which confidence, from which seed."""
+        return self.resamples, self.confidence, self.seed
 
 
 def clusters(rows: Scores, settings: Settings) -> np.ndarray:
