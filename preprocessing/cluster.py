@@ -50,8 +50,9 @@ def run(
                 yield waiting.pop(future), _result(future)
         finally:
             if client.status == "running":
-                client.cancel(list(waiting))
-                client.unregister_worker_plugin(crew.name)
+                with contextlib.suppress(OSError):  # whatever stops the run may have stopped the scheduler too
+                    client.cancel(list(waiting))
+                    client.unregister_worker_plugin(crew.name)
 
 
 class _Crew(WorkerPlugin):
@@ -101,7 +102,7 @@ def _connected(address: str) -> Client:
 def _in_one_line(address: str) -> Iterator[None]:
     try:
         yield
-    except CancelledError as error:
+    except (CancelledError, OSError) as error:
         raise DataError(f"lost the Dask scheduler at {address}; the same command again goes on from here") from error
     except Exception as error:
         raise DataError(
