@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from skimage.transform import SimilarityTransform
 
-from preprocessing.faces.align import carry, similarity, template, warp, warp_mask
+from preprocessing.faces.align import (
+    FIVE_POINTS,
+    Crop,
+    carry,
+    similarity,
+    similarity_in_float32,
+    template,
+    warp,
+    warp_mask,
+)
 from training.core.errors import DataError
 
 points = arrays(np.float64, (5, 2), elements=st.floats(-500, 500, width=32))
@@ -21,6 +30,14 @@ def test_it_is_the_least_squares_similarity(source, target):
     expected = SimilarityTransform.from_estimate(source, target)
     assume(expected and abs(np.linalg.det(expected.params)) > 1e-6)
     assert similarity(source, target) == pytest.approx(expected.params[:2], rel=1e-5, abs=1e-4)
+
+
+@given(points)
+def test_in_single_precision_it_is_scikit_images_to_the_last_bit(source):
+    assume(np.ptp(source, axis=0).min() > 1)
+    target = template(dtype=np.float32)
+    expected = SimilarityTransform.from_estimate(source.astype(np.float32), target)
+    assert np.array_equal(similarity_in_float32(source, target), expected.params[:2])
 
 
 @given(points, st.floats(0.1, 10), st.floats(-3, 3), st.tuples(st.floats(-99, 99), st.floats(-99, 99)))
@@ -50,19 +67,39 @@ def test_the_template_scales_with_the_crop():
     assert template(256, 2.0) - 128 == pytest.approx(centered / 2)
 
 
-def test_picture_mask_and_landmarks_move_together():
-    image, mask = np.zeros((300, 400, 3), np.uint8), np.zeros((300, 400, 3), np.uint8)
-    spot = np.array([[181.0, 120.0]])
-    image[118:123, 179:184] = 255
-    mask[118:123, 179:184] = 255
-    around = np.array([(150.0, 100), (210, 105), (180, 130), (160, 160), (205, 158)])
-    matrix = similarity(around, template())
-    x, y = carry(spot, matrix)[0]
-    crop, cut = warp(image, matrix, 256), warp_mask(mask, matrix, 256)
-    for marked in (crop[..., 0] > 127, cut == 255):
-        rows, columns = np.nonzero(marked)
-        assert (columns.mean(), rows.mean()) == pytest.approx((x, y), abs=0.5)
-    assert set(np.unique(cut)) == {0, 255} and cut.shape == (256, 256)
+def disc(height: int, width: int, center: tuple[float, float], radius: float) -> np.ndarray:
+    """``(height, width)`` float: how much of each pixel lies in the disc, to 1/64; pixel centers are whole numbers."""
+    fine = np.arange(-0.5 + 1 / 16, max(height, width) - 0.5, 1 / 8)
+    inside = (fine[: 8 * width] - center[0]) ** 2 + (fine[: 8 * height, None] - center[1]) ** 2 < radius**2
+    return inside.reshape(height, 8, width, 8).mean((1, 3))
+
+
+def centroid(weights: np.ndarray) -> tuple[float, float]:
+    rows, columns = np.indices(weights.shape)
+    return (columns * weights).sum() / weights.sum(), (rows * weights).sum() / weights.sum()
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("margin", [0, 12])
+def test_picture_mask_and_landmarks_move_together_to_a_fraction_of_a_pixel(seed, margin):
+    rng = np.random.default_rng(seed)
+    crop, turn = Crop(margin=margin), rng.uniform(-0.6, 0.6)
+    scale, shift = rng.uniform(0.35, 1.5), rng.uniform(120, 160, 2)
+    face = (template() - 128) @ (
+        scale * np.array([(np.cos(turn), np.sin(turn)), (-np.sin(turn), np.cos(turn))])
+    ) + shift
+    points = np.zeros((68, 2))
+    points[list(FIVE_POINTS)] = face
+    matrix = crop.around(crop.of_face(points))
+    center, radius = shift + rng.uniform(-15, 15, 2) * scale, 40 * scale
+    drawn = disc(300, 320, center, radius) * 255
+    expected, size = carry(center[None], matrix)[0], crop.side
+    assert centroid(crop.cut(drawn.astype(np.uint8), matrix).astype(float)) == pytest.approx(tuple(expected), abs=0.06)
+    mask = warp_mask(drawn.astype(np.uint8), matrix, size) == 255
+    assert centroid(mask.astype(float)) == pytest.approx(tuple(expected), abs=0.1)
+    # Whatever is touched counts, so a mask reaches up to one and a half source pixels beyond what it marks, never less.
+    truth, beyond = (disc(size, size, expected, radius / scale + more / scale) for more in (-0.5, 1.5))
+    assert not (mask & (beyond == 0)).any() and not (~mask & (truth == 1)).any()
 
 
 def test_a_mask_counts_from_the_faintest_mark_that_is_no_noise():
