@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,15 @@ from training.engine.prepare import pick_device, pick_precision
 from training.engine.results import CONFIG, ENVIRONMENT, METRICS, save_features, scores_path, write_json
 from training.loading import Trained
 
+Also = Callable[[list[Selected], Path, torch.device], None]
+"""What else to find out about a detector on the test sets, beside the results in a folder; called by all processes."""
 
-def evaluate_checkpoint(trained: Trained, weights: Path, output: Path | None) -> Path | None:
-    """Test a loaded checkpoint on ``data.test``; the results' folder, in the one process that writes.
+
+def evaluate_checkpoint(trained: Trained, weights: Path, output: Path | None, also: Sequence[Also] = ()) -> Path | None:
+    """Test a loaded checkpoint on ``data.test``, then do what is ``also`` asked for.
+
+    Returns:
+        The results' folder, in the one process that writes.
 
     Raises:
         ConfigError: no test sets.
@@ -52,6 +58,8 @@ def evaluate_checkpoint(trained: Trained, weights: Path, output: Path | None) ->
         trained.detector.to(device)
         environment = describe(cfg.seed, device)
         evaluate_sets(trained.detector, cfg, trained.card, chosen, folder, device, environment)
+        for each in also:
+            each(chosen, folder, device)
         return folder if distributed.rank() == 0 else None
     finally:
         distributed.stop()

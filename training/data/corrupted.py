@@ -16,7 +16,7 @@ from training.data.runs import by_video
 from training.data.select import FaceSource
 
 KEPT = 4
-"""Encoded videos that each process keeps: batches hold the frames of a few at a time."""
+"""Videos that were changed as a whole and that each process keeps: batches hold the frames of a few at a time."""
 
 Outcome = np.ndarray | DataError
 
@@ -35,7 +35,7 @@ class CorruptedFaces:
         self.change = CORRUPTIONS[corruption].change
         self.value = CORRUPTIONS[corruption].value(level)
         self._videos = {(video[0].dataset, video[0].video): video for video in by_video(records)}
-        self._encoded: OrderedDict[tuple[str, str], dict[int, Outcome]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str], dict[int, Outcome]] = OrderedDict()
 
     def of(self, record: Record) -> FrameStore:
         """The store that holds ``record``."""
@@ -49,23 +49,24 @@ class CorruptedFaces:
         """
         if self.change is not None:
             return self.change(store.image(record), self.value, generator(self.seed, self.name, record))
-        found = self._video(store, record)[record.frame]
+        return self.of_video(store, record)
+
+    def of_video(self, store: FrameStore, record: Record) -> np.ndarray:
+        """The record's picture out of its whole video. Same errors as :meth:`picture`."""
+        key = record.dataset, record.video
+        if key not in self._kept:
+            self._kept[key] = self.video(store, self._videos[key])
+            if len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        found = self._kept[key][record.frame]
         if isinstance(found, DataError):
             raise found
         return found
 
-    def _video(self, store: FrameStore, record: Record) -> dict[int, Outcome]:
-        key = record.dataset, record.video
-        if key not in self._encoded:
-            self._encoded[key] = self._encode(store, self._videos[key])
-            if len(self._encoded) > KEPT:
-                self._encoded.popitem(last=False)
-        return self._encoded[key]
-
-    def _encode(self, store: FrameStore, video: Sequence[Record]) -> dict[int, Outcome]:
+    def video(self, store: FrameStore, records: Sequence[Record]) -> dict[int, Outcome]:
         """By frame, the encoded picture, or why it cannot be read: the others make a video without it."""
         found: dict[int, Outcome] = {}
-        for record in video:
+        for record in records:
             try:
                 found[record.frame] = store.image(record)
             except DataError as error:

@@ -16,7 +16,7 @@ from training.core.errors import ContractError, DataError, did_you_mean
 from training.core.paths import atomic, shown
 
 METRICS, ENVIRONMENT, CONFIG, LOG = "metrics.json", "environment.json", "config.yaml", "log.jsonl"
-LEAKAGE = "leakage.json"
+LEAKAGE, ROBUSTNESS = "leakage.json", "robustness.json"
 """File names in a run folder; the scores of test set ``x`` are ``scores/x.csv``."""
 PLAN, COST = "ablation.json", "cost.json"
 """File names in an ablation's folder, and in each of its runs."""

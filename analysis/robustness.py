@@ -1,0 +1,60 @@
+"""AUC under corruption, of several runs: ``python -m analysis.robustness RUN [RUN ...] [--output robustness.png]``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from analysis import beside, style
+from analysis.beside import Runs, on, path_of, sets_of
+from analysis.figures.robustness import robustness
+from analysis.markdown import markdown_table
+from training.core.cli import add_debug, run_entry
+from training.core.paths import shown
+from training.engine.results import ROBUSTNESS
+
+
+def find(paths: list[Path]) -> Runs:
+    """What ``test.py --robustness`` left in results folders, or in folders above them; see :func:`beside.find`."""
+    return beside.find(paths, ROBUSTNESS, "--robustness")
+
+
+def table(runs: Runs) -> str:
+    """Per test set and run, how much video AUC each corruption costs at each level, in Markdown."""
+    each = ((name, label, found) for name in sets_of(runs) for label, found in on(runs, name).items())
+    return "\n".join(part for one in each for part in _table(*one))
+
+
+def _table(name: str, label: str, found: dict[str, Any]) -> Iterator[str]:
+    clean, applied = style.figure_text(found["clean"]["video/auc"]), found["applied"]
+    yield f"{label} on {style.dataset_name(name)}: video AUC {clean}; drops under corruption {applied}, by level"
+    levels = sorted({level for by_level in found["corruptions"].values() for level in by_level})
+    lines = [
+        [corruption, *(style.figure_text(by_level.get(level, {}).get("video/drop")) for level in levels)]
+        for corruption, by_level in found["corruptions"].items()
+    ]
+    yield markdown_table(["corruption", *levels], lines)
+
+
+def draw(runs: Runs, output: Path) -> list[Path]:
+    """A figure per test set; see :func:`beside.path_of`."""
+    sets = sets_of(runs)
+    return [robustness(on(runs, n), style.dataset_name(n), path_of(n, sets, output)) for n in sets]
+
+
+def main(argv: list[str]) -> None:
+    """Print the tables and draw a figure per test set; the last lines printed are their paths."""
+    parser = argparse.ArgumentParser(prog="python -m analysis.robustness", description=__doc__)
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="results folder, or a folder above some")
+    parser.add_argument("--output", type=Path, default=Path("robustness.png"), metavar="PNG", help="(robustness.png)")
+    add_debug(parser)
+    args = parser.parse_args(argv)
+    runs = find(args.runs)
+    print(table(runs))
+    print(*map(shown, draw(runs, args.output)), sep="\n")
+
+
+if __name__ == "__main__":
+    run_entry(main)
