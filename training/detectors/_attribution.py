@@ -73,7 +73,11 @@ class Attribution(Detector):
 
 
 def map_of(backbone: nn.Module, image: Tensor) -> Tensor:
-    """The last map ``(N, dim, h, w)`` of a convolutional backbone; one place of what another says of the picture."""
+    """The last map ``(N, dim, h, w)`` of a convolutional backbone; one place of what another says of the picture, or
+    of what was said of it before (cached features ``(N, dim)``).
+    """
+    if image.ndim == 2:
+        return image[..., None, None]
     return backbone.feature_map(image) if hasattr(backbone, "feature_map") else backbone(image)[..., None, None]
 
 

@@ -52,8 +52,7 @@ class KMeans(Detector):
 
     def outputs(self, image: Tensor) -> dict[str, Tensor]:
         """``logits`` (N, classes) and the unit-length ``embedding`` (N, dim) of pictures, or of cached features."""
-        feature = image if image.ndim == 2 else map_of(self.backbone, image).mean((2, 3))
-        embedding = F.normalize(feature.float(), dim=1)
+        embedding = F.normalize(map_of(self.backbone, image).mean((2, 3)).float(), dim=1)
         distance = torch.cdist(embedding, self.centers).square()
         return {"logits": -self.sharpness * distance, "embedding": embedding, "distance": distance}
 

@@ -19,6 +19,7 @@ class Supervised(Attribution):
 
     family = "attribution"
     year = 2023
+    takes_features = True
 
     def loss(self, batch: Batch) -> Losses:
         """Cross-entropy of the labelled rows."""

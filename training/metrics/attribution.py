@@ -101,6 +101,8 @@ class AttributionMetric:
     of: Callable[[Table], float]
     needs: Part = "all"
     """The part that must hold pictures."""
+    lowest: float = 0.0
+    """No table has less."""
 
     def undefined(self, table: Table, rows: str = "frames") -> str | None:
         """Why such a table has no such figure (``no novel frames``), None if it has one."""
@@ -108,8 +110,8 @@ class AttributionMetric:
         return f"no {'' if self.needs == 'all' else self.needs + ' '}{rows}" if missing else None
 
 
-def _on(part: Part, name: str, figure: Callable[[np.ndarray], float]) -> AttributionMetric:
-    return AttributionMetric(f"{part}_{name}", lambda table: figure(table.part(part)), part)
+def _on(part: Part, name: str, figure: Callable[[np.ndarray], float], lowest: float = 0.0) -> AttributionMetric:
+    return AttributionMetric(f"{part}_{name}", lambda table: figure(table.part(part)), part, lowest)
 
 
 ATTRIBUTION_METRICS: dict[str, AttributionMetric] = {
@@ -121,6 +123,6 @@ ATTRIBUTION_METRICS: dict[str, AttributionMetric] = {
         AttributionMetric("strict_all_acc", strict_all),
         AttributionMetric("strict_novel_acc", strict_novel, "novel"),
         *(_on(part, "nmi", nmi) for part in ("all", "known", "novel")),
-        *(_on(part, "ari", ari) for part in ("all", "known", "novel")),
+        *(_on(part, "ari", ari, lowest=-0.5) for part in ("all", "known", "novel")),
     )
 }

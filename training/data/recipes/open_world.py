@@ -63,8 +63,9 @@ class OpenWorld(Recipe):
         self.labelled = told(self.records, known, labelled)
         _check_told(known, {r.method for r, is_told in zip(self.records, self.labelled, strict=True) if is_told})
         self.balance, self.view = balance, view
-        augment = corpus.transform.augment
-        self._weak = Transform(corpus.transform.resolution, augment.mirrored() if augment else None)
+        if view:
+            augment = corpus.transform.augment
+            self._weak = Transform(corpus.transform.resolution, augment.mirrored() if augment else None)
         self._alternation: tuple[int, Alternation] | None = None
 
     @classmethod
