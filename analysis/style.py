@@ -13,8 +13,24 @@ METRICS = {
     "acc": "ACC",
     "tnr@tpr95": "TNR@TPR95",
     "tnr@tpr99": "TNR@TPR99",
+    "tnr@source": "TNR@source",
+    "fpr@source": "FPR@source",
+    "tpr@source": "TPR@source",
+    "acc@source": "ACC@source",
+    "bacc@source": "BACC@source",
+    "bacc@best": "BACC@best",
+    "gap": "gap to best",
+    "ece": "ECE",
+    "ece_mass": "ECE (equal mass)",
+    "brier": "Brier",
+    "ece@scaled": "ECE scaled",
+    "ece_mass@scaled": "ECE (equal mass) scaled",
+    "brier@scaled": "Brier scaled",
 }
-"""Display names in the order of columns; an unknown metric keeps its own and comes last."""
+"""Display names in the order of columns; an unknown metric keeps its own and comes last.
+
+``source``: at the threshold of the source's validation data; ``scaled``: by its temperature.
+"""
 
 ATTRIBUTION = {
     "all_acc": "ACC all",
@@ -40,7 +56,9 @@ CLASS_COUNTS = {
 }
 """Counts that belong beside them: methods in the test set, and outputs that the detector has and gives."""
 
-LOWER_IS_BETTER = {"eer"}
+LOWER_IS_BETTER = {"eer", "fpr@source", "gap"} | {
+    f"{name}{scaled}" for name in ("ece", "ece_mass", "brier") for scaled in ("", "@scaled")
+}
 
 DATASETS = {
     "FaceForensics++": "FF++",

@@ -10,10 +10,12 @@ from scipy.special import expit, logit
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, log_loss
 
+from analysis import style
 from tests.unit.fabricated import scores
 from tests.unit.test_ranking import labelled
 from training.engine.evaluate import evaluate, summarize
 from training.engine.evaluators.calibration import fitted, per_level
+from training.engine.evaluators.detection import DIRECTIONS
 from training.engine.evaluators.settings import Settings
 from training.metrics.calibration import (
     bin_sums,
@@ -194,3 +196,8 @@ def test_ranking_figures_do_not_change_with_a_calibration():
         for c in (tree, None)
     )
     assert all(with_it[f"frame/{name}"] == without[f"frame/{name}"] for name in METRICS)
+
+
+def test_tables_know_every_figure_and_its_direction():
+    assert set(DIRECTIONS) <= set(style.METRICS)
+    assert {name for name, higher in DIRECTIONS.items() if not higher} == style.LOWER_IS_BETTER

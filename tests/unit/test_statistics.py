@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm
 
 from training.metrics.ranking import METRICS
-from training.metrics.statistics import MIXED, class_clusters, draw, intervals, strata, too_few
+from training.metrics.statistics import MIXED, bounds, class_clusters, draw, intervals, strata, too_few
 
 
 def population(rng, clusters, rows, mixed=False, spread=0.7, shift=1.0):
@@ -91,3 +91,17 @@ def test_a_class_that_cannot_vary_gets_no_interval(label, cluster, reason):
 
 def test_clusters_are_counted_per_class():
     assert class_clusters(np.array([0, 1, 1, 1]), np.array([0, 0, 1, 1])) == (1, 2)
+
+
+def test_bounds_of_a_figure_that_resampling_enlarges_hold_it():
+    """An estimate like ECE: resamples lie above it, and plain percentiles would leave it out."""
+    rng = np.random.default_rng(9)
+    drawn = 1.3 + 0.2 * rng.normal(size=1000)
+    assert bounds(drawn, 0.95)[0] < 1 < bounds(drawn, 0.95)[1]
+    low, high = bounds(drawn, 0.95, biased=1.0)
+    shift = 2 * norm.ppf((drawn < 1).mean())
+    assert (low, high) == pytest.approx(np.quantile(drawn, norm.cdf(shift + norm.ppf([0.025, 0.975]))))
+    assert high < bounds(drawn, 0.95)[1]
+    low, high = bounds(drawn, 0.95, biased=0.2)
+    assert low == 0.2 < high
+    assert bounds(drawn, 0.9, biased=float(np.median(drawn))) == pytest.approx(bounds(drawn, 0.9), abs=0.01)

@@ -95,8 +95,8 @@ def carried(threshold: float) -> list[Metric]:
         Metric("fpr@source", partial(fpr_at, threshold=threshold), higher_is_better=False, needs=(0,)),
         Metric("acc@source", partial(acc_at, threshold=threshold), needs=()),
         Metric("bacc@source", partial(balanced_at, threshold=threshold)),
-        Metric("bacc@best", best_balanced),
-        Metric("gap", partial(gap, threshold=threshold), higher_is_better=False),
+        Metric("bacc@best", best_balanced, biased=True),
+        Metric("gap", partial(gap, threshold=threshold), higher_is_better=False, biased=True),
     ]
 
 

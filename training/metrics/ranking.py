@@ -171,6 +171,8 @@ class Metric:
     higher_is_better: bool = True
     needs: tuple[int, ...] = (0, 1)
     """Labels of which it needs rows."""
+    biased: bool = False
+    """Whether it chooses the best for the rows at hand, which resampled rows make look better than it is."""
 
     def __call__(self, label: np.ndarray, score: np.ndarray) -> float:
         """The figure for ``(N,)`` labels (0 real, 1 fake) and scores; NaN where :meth:`undefined` says why."""

@@ -11,7 +11,7 @@ import numpy as np
 from training.engine.evaluators.settings import Figure, Settings, clusters, levels
 from training.engine.results import Scores
 from training.metrics.calibration import Calibration, bin_sums, ece, edges_of, fit
-from training.metrics.statistics import percentiles, resample_sums, too_few
+from training.metrics.statistics import bounds, resample_sums, too_few
 
 SCALED = "@scaled"
 """Ending of the figures of tempered probabilities."""
@@ -61,8 +61,12 @@ def calibration(rows: Scores, level: str, settings: Settings) -> dict[str, Figur
     sums = np.concatenate([sums for sums, _ in parts], axis=1)
     drawn = resample_sums(rows.label, cluster, sums, settings.resamples, settings.seed)
     widths = np.cumsum([sums.shape[1] for sums, _ in parts])[:-1]
-    bounds = percentiles(_figures(np.split(drawn, widths, axis=1), parts), names, settings.confidence)
-    return {name: figure | dict(zip(("low", "high"), bounds[name], strict=True)) for name, figure in figures.items()}
+    values = _figures(np.split(drawn, widths, axis=1), parts)
+    for name, column in zip(names, values.T, strict=True):
+        value = figures[name]["value"]
+        low, high = bounds(column, settings.confidence, value if name.startswith("ece") else None)
+        figures[name] |= {"low": low, "high": high}
+    return figures
 
 
 Part = tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+
+import numpy as np
 
 from training.engine.evaluators import calibration
 from training.engine.evaluators.settings import Figure, Settings, clusters, levels
 from training.engine.results import Scores
 from training.metrics.calibration import carried
-from training.metrics.ranking import METRICS, THRESHOLD, Metric, Ranking
-from training.metrics.statistics import intervals, too_few
+from training.metrics.ranking import METRICS, THRESHOLD, Ranking
+from training.metrics.statistics import bounds, resample, too_few
 
 DIRECTIONS = {
     metric.name: metric.higher_is_better for metric in (*METRICS.values(), *carried(THRESHOLD))
@@ -17,42 +19,46 @@ DIRECTIONS = {
 """Per figure, whether higher is better."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Ranking metrics of some rows, and what resampling made of them."""
+
+    figures: dict[str, Figure]
+    drawn: dict[str, np.ndarray]
+    """Per figure with an interval its ``(resamples,)`` values; of other scores for the same rows they are of the same
+    resamples."""
+
+
 def detection(scores: Scores, settings: Settings) -> dict[str, Figure]:
     """All figures of frames and of videos: ``frame/auc``, ..., ``video/brier``."""
     return {
         f"{level}/{name}": figure
         for level, rows in levels(scores, settings).items()
-        for name, figure in (_ranked(rows, level, settings) | calibration.calibration(rows, level, settings)).items()
+        for name, figure in (
+            ranked(rows, level, settings).figures | calibration.calibration(rows, level, settings)
+        ).items()
     }
 
 
-def metrics_of(level: str, settings: Settings) -> list[Metric]:
-    """The ranking metrics, and with a threshold for ``level`` what that is worth."""
+def ranked(rows: Scores, level: str, settings: Settings) -> Ranked:
+    """The ranking metrics of one level's rows and, with a threshold for it, what that is worth."""
     found = settings.fitted.get(level)
-    return [*METRICS.values(), *(carried(found.threshold) if found else ())]
-
-
-def _ranked(rows: Scores, level: str, settings: Settings) -> dict[str, Figure]:
-    """The ranking metrics of these rows, with intervals where there can be any."""
-    reasons = {metric: metric.undefined(rows.label, f"{level}s") for metric in metrics_of(level, settings)}
-    figures: dict[str, Figure] = {
-        metric.name: {"value": None, "undefined": reason} for metric, reason in reasons.items()
-    }
+    metrics = [*METRICS.values(), *(carried(found.threshold) if found else ())]
+    reasons = {metric: metric.undefined(rows.label, f"{level}s") for metric in metrics}
+    figures: dict[str, Figure] = {m.name: {"value": None, "undefined": reason} for m, reason in reasons.items()}
     defined = [metric for metric, reason in reasons.items() if reason is None]
-    if defined:
-        counts = Ranking(rows.label, rows.fake_prob).counts()
-        figures |= {
-            metric.name: {"value": metric.of(counts)} | bounds for metric, bounds in _bounds(rows, defined, settings)
-        }
-    return figures
-
-
-def _bounds(rows: Scores, metrics: list[Metric], settings: Settings) -> list[tuple[Metric, dict[str, Any]]]:
-    """Per metric ``low`` and ``high``, or why there are none; nothing where none were asked for."""
+    if not defined:
+        return Ranked(figures, {})
+    counts = Ranking(rows.label, rows.fake_prob).counts()
+    figures |= {metric.name: {"value": metric.of(counts)} for metric in defined}
     if not settings.resamples:
-        return [(metric, {}) for metric in metrics]
+        return Ranked(figures, {})
     cluster = clusters(rows, settings)
     if reason := too_few(rows.label, cluster, f"{settings.cluster}s"):
-        return [(metric, {"no_interval": reason}) for metric in metrics]
-    found = intervals(rows.label, rows.fake_prob, cluster, metrics, *settings.resampling)
-    return [(metric, dict(zip(("low", "high"), found[metric.name], strict=True))) for metric in metrics]
+        return Ranked(figures | {m.name: figures[m.name] | {"no_interval": reason} for m in defined}, {})
+    values = resample(rows.label, rows.fake_prob, cluster, defined, settings.resamples, settings.seed)
+    for metric, drawn in zip(defined, values.T, strict=True):
+        value = figures[metric.name]["value"]
+        low, high = bounds(drawn, settings.confidence, value if metric.biased else None)
+        figures[metric.name] |= {"low": low, "high": high}
+    return Ranked(figures, {metric.name: drawn for metric, drawn in zip(defined, values.T, strict=True)})
