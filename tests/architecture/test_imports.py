@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "training": set(PACKAGES),
     "preprocessing": {"preprocessing", "training.core"},
     "analysis": CORE
+    | STORES
     | {"analysis", "training.metrics"}
     | {f"training.engine.{name}" for name in ("results", "evaluate")},
 }
