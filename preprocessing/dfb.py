@@ -23,7 +23,7 @@ from training.core.paths import shown
 
 FACTS = {
     "made_by": "DeepfakeBench",
-    "settings": {"size": 256, "scale": 1.3, "detector": {"name": "hog", "upsample": 1}},
+    "settings": {"size": 256, "scale": 1.3, "detection": "exact", "detector": {"name": "hog", "upsample": 1}},
 }
 """How its preprocessing cuts faces; the manifests themselves do not say."""
 
