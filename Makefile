@@ -12,7 +12,7 @@ install:
 demo: install
 	@$(PYTHON) -m preprocessing.demo.draw --output $(DEMO)/raw
 	@for set in FaceForensics++ Celeb-DF-v2; do \
-	    $(PYTHON) preprocessing/preprocess.py --dataset $$set --root $(DEMO)/raw/$$set --output $(DEMO) || exit; \
+	    $(PYTHON) preprocessing/preprocess.py --dataset $$set --root $(DEMO)/raw/$$set --output $(DEMO) --paired || exit; \
 	done
 	@$(PYTHON) preprocessing/rearrange.py --dataset FaceForensics++ Celeb-DF-v2 \
 	    --datasets $(DEMO) --output $(DEMO)/manifests
