@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from preprocessing.executors import run
+from preprocessing.executors import Work, run
 from preprocessing.layouts._owdfa import (
     CATEGORIES,
     CELEB,
@@ -83,7 +83,7 @@ def _take_all(plan: dict[Class, list[Job]], workers: int) -> tuple[dict[Class, l
     owners = {job: each for each, todo in plan.items() for job in todo}
     names: dict[Class, list[str]] = {each: [] for each in CLASSES}
     failures = []
-    for job, result in tqdm(run(take, owners, workers), "OW-DFA", len(owners), unit="file"):
+    for job, result in tqdm(run(Work(take), owners, workers), "OW-DFA", len(owners), unit="file"):
         if isinstance(result, list):
             names[owners[job]] += result
         elif isinstance(result, OSError):

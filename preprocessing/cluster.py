@@ -6,11 +6,11 @@ import contextlib
 import logging
 import multiprocessing
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import CancelledError
 from functools import partial
 
-from preprocessing.executors import Children, Item, Result, deaf_to_ctrl_c
+from preprocessing.executors import Children, Item, Result, Work, deaf_to_ctrl_c
 from training.core.errors import ConfigError, DataError
 
 try:
@@ -21,22 +21,18 @@ except ImportError as error:
 
 
 def run(
-    function: Callable[[Item], Result],
-    items: Iterable[Item],
-    processes: int,
-    limit: float | None = None,
-    scheduler: str | None = None,
+    work: Work[Item, Result], items: Iterable[Item], processes: int, scheduler: str | None = None
 ) -> Iterator[tuple[Item, Result | Exception]]:
     """As :func:`preprocessing.executors.run`, on the cluster at the address ``scheduler``, else on one of our own.
 
-    Every thread of a Dask worker leads a child process, which dies or exceeds ``limit`` at its own item's cost only.
+    Every thread of a Dask worker leads a child process, which dies or exceeds the limit at its own item's cost only.
     What a lost worker was at is done again by others; an item that was lost with too many gets a :class:`DataError`.
 
     Raises:
         ConfigError: there is no scheduler at the address.
         DataError: the scheduler was lost, or its workers run in another environment.
     """
-    items, crew = list(items), _Crew(function, limit)
+    items, crew = list(items), _Crew(work)
     with contextlib.ExitStack() as stack:
         address = scheduler or stack.enter_context(_own_cluster(processes)).scheduler_address
         client = stack.enter_context(_connected(address))
@@ -58,15 +54,14 @@ def run(
 class _Crew(WorkerPlugin):
     """The child processes of one Dask worker."""
 
-    def __init__(self, function: Callable, limit: float | None) -> None:
-        self.name = f"assay-{uuid.uuid4()}"
-        self._function, self._limit = function, limit
+    def __init__(self, work: Work) -> None:
+        self.name, self._work = f"assay-{uuid.uuid4()}", work
 
     def setup(self, worker: Worker) -> None:  # noqa: ARG002
         """Called by Dask on each worker."""
         # Dask's nanny makes its worker a daemon, and a daemon must not have children.
         multiprocessing.current_process().daemon = False
-        self.children = Children(self._function, self._limit)
+        self.children = Children(self._work)
 
     def teardown(self, worker: Worker) -> None:  # noqa: ARG002
         """Called by Dask when the worker or the run ends."""

@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
 from typing import Generic, TypeVar
@@ -20,31 +21,39 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def run(
-    function: Callable[[Item], Result], items: Iterable[Item], processes: int, limit: float | None = None
-) -> Iterator[tuple[Item, Result | Exception]]:
-    """Pairs of item and ``function(item)``, or the exception it ended with, in order of completion.
+@dataclass(frozen=True)
+class Work(Generic[Item, Result]):
+    """What to do with each item, within how many seconds; before its first, a process may ``prepare``."""
 
-    A process that dies (out of memory, a crash in a library) or takes more than ``limit`` seconds costs its own item
-    only: that gets a :class:`DataError`. Closing the generator ends the processes. With ``processes`` 0 all runs here,
+    function: Callable[[Item], Result]
+    limit: float | None = None
+    prepare: Callable[[], object] | None = None
+    """Loads what all items need. Its errors count for nothing: ``function`` will meet them again."""
+
+
+def run(work: Work[Item, Result], items: Iterable[Item], processes: int) -> Iterator[tuple[Item, Result | Exception]]:
+    """Pairs of an item and what came of it, a result or an exception, in order of completion.
+
+    A process that dies (out of memory, a crash in a library) or takes more than the limit costs its own item only:
+    that gets a :class:`DataError`. Closing the generator ends the processes. With ``processes`` 0 all runs here,
     without a limit, and only a BenchError or OSError is handed back: anything else is a bug to see.
     """
-    return _in_children(function, items, processes, limit) if processes else _here(function, items)
+    return _in_children(work, items, processes) if processes else _here(work, items)
 
 
-def _here(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result | Exception]]:
+def _here(work: Work[Item, Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result | Exception]]:
     for item in items:
         try:
-            result: Result | Exception = function(item)
+            result: Result | Exception = work.function(item)
         except (BenchError, OSError) as error:
             result = error
         yield item, result
 
 
 def _in_children(
-    function: Callable[[Item], Result], items: Iterable[Item], processes: int, limit: float | None
+    work: Work[Item, Result], items: Iterable[Item], processes: int
 ) -> Iterator[tuple[Item, Result | Exception]]:
-    children, waiting = Children(function, limit), deque(items)
+    children, waiting = Children(work), deque(items)
     running: dict[Future, Item] = {}
     with ThreadPoolExecutor(processes) as threads:  # each waits for one child
         try:
@@ -59,10 +68,10 @@ def _in_children(
 
 
 class Children(Generic[Item, Result]):
-    """Processes that do ``function``: as many as threads ask at once, each used again until it dies or is killed."""
+    """Processes that do ``work``: as many as threads ask at once, each used again until it dies or is killed."""
 
-    def __init__(self, function: Callable[[Item], Result], limit: float | None) -> None:
-        self._function, self._limit = function, limit
+    def __init__(self, work: Work[Item, Result]) -> None:
+        self._work = work
         self._idle: list[_Child] = []
         self._busy: set[_Child] = set()
         self._lock, self._ended = threading.Lock(), False
@@ -73,9 +82,9 @@ class Children(Generic[Item, Result]):
             if self._ended:
                 return DataError("called off")
             self._idle = [child for child in self._idle if child.process.is_alive()]
-            child = self._idle.pop() if self._idle else _Child(self._function)
+            child = self._idle.pop() if self._idle else _Child(self._work)
             self._busy.add(child)
-        result = child.do(item, self._limit)
+        result = child.do(item, self._work.limit)
         with self._lock:
             self._busy.remove(child)
             self._idle.append(child)
@@ -92,11 +101,11 @@ class Children(Generic[Item, Result]):
 class _Child:
     """A process that does one item after the other."""
 
-    def __init__(self, function: Callable) -> None:
+    def __init__(self, work: Work) -> None:
         # Spawned, not forked: OpenCV and FFmpeg hold threads that do not survive a fork.
         context = multiprocessing.get_context("spawn")
         self._pipe, far_end = context.Pipe()
-        self.process = context.Process(target=_serve, args=(function, far_end), daemon=True)
+        self.process = context.Process(target=_serve, args=(work, far_end), daemon=True)
         with deaf_to_ctrl_c():
             self.process.start()
         far_end.close()
@@ -106,7 +115,7 @@ class _Child:
         """What came of ``item``; if that is the end of this process, it is gone afterwards."""
         try:
             while not self._ready:
-                self._ready = self._pipe.recv()  # loading libraries is not the item's time
+                self._ready = self._pipe.recv()  # preparing is not the item's time
             self._pipe.send(item)
             if self._pipe.poll(limit):
                 return self._pipe.recv()
@@ -135,14 +144,16 @@ def deaf_to_ctrl_c() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(function: Callable, pipe: Connection) -> None:
+def _serve(work: Work, pipe: Connection) -> None:
     """The life of a child: leave Ctrl-C to the parent, and do not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    if work.prepare is not None:
+        _attempt(lambda _: work.prepare(), None)
     pipe.send(True)
     with contextlib.suppress(EOFError, ConnectionError):
         while True:
-            pipe.send(_attempt(function, pipe.recv()))
+            pipe.send(_attempt(work.function, pipe.recv()))
 
 
 def _attempt(function: Callable, item: object) -> object:

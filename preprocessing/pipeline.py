@@ -6,6 +6,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 import PIL
 
 from preprocessing.codecs import LOSSY, encode
-from preprocessing.executors import Item, Result, run
+from preprocessing.executors import Item, Result, Work, run
 from preprocessing.faces.models import Models
 from preprocessing.job import Task, failure, models, process
 from preprocessing.layouts.base import Scan, SourceVideo, layout_for
@@ -81,7 +82,7 @@ class Pipeline:
         Raises:
             DataError: nothing more can be written.
         """
-        with contextlib.closing(self._work_off(process, plan.tasks)) as results:
+        with contextlib.closing(self._work_off(process, plan.tasks, partial(models, self.settings))) as results:
             for task, result in results:
                 yield self._outcome(task, result)
 
@@ -121,15 +122,16 @@ class Pipeline:
         return [v.video for v in videos if v.compression in (None, self.settings.compression)]
 
     def _work_off(
-        self, function: Callable[[Item], Result], items: list[Item]
+        self, function: Callable[[Item], Result], items: list[Item], prepare: Callable[[], object] | None = None
     ) -> Iterator[tuple[Item, Result | Exception]]:
         """See :func:`preprocessing.executors.run`."""
         settings = self.settings
+        work = Work(function, settings.time_limit, prepare)
         if settings.executor == "local":
-            return run(function, items, settings.processes, settings.time_limit)
+            return run(work, items, settings.processes)
         from preprocessing import cluster  # its libraries need not be there otherwise
 
-        return cluster.run(function, items, settings.processes, settings.time_limit, settings.scheduler)
+        return cluster.run(work, items, settings.processes, settings.scheduler)
 
     def _task(self, source: SourceVideo) -> Task:
         raw = {"file": _below(source.path, self.settings.root), "bytes": _bytes(source.path)}

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from preprocessing import preprocess, settings
+from preprocessing.executors import Work
 from preprocessing.pipeline import Pipeline
 from preprocessing.sidecar import read_all
 from tests.unit.media import face_video, needs_predictor
@@ -79,7 +80,7 @@ def test_crashes_and_hangs_cost_their_own_item_only_and_lost_workers_none(tmp_pa
     slow = [tmp_path / str(i) for i in range(12)]
     items, results = [1, "die", *slow[:6], "hang", "data", "bug", *slow[6:], 2], {}
     with started(tmp_path) as dask:
-        for item, result in cluster.run(work, items, 0, limit=3, scheduler=dask.address):
+        for item, result in cluster.run(Work(work, limit=3), items, 0, scheduler=dask.address):
             if not results:
                 dask.workers[1].kill()
             results[item] = result
@@ -115,7 +116,7 @@ def test_a_worker_killed_in_the_middle_loses_nothing(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_what_takes_worker_after_worker_with_it_is_named():
-    pairs = cluster.run(touchy, [*range(10), EVIL, *range(10, 20)], 2)
+    pairs = cluster.run(Work(touchy), [*range(10), EVIL, *range(10, 20)], 2)
     results = {item: str(result) if isinstance(result, DataError) else result for item, result in pairs}
     assert results.pop(EVIL) == "its Dask worker died 4 times"
     # Dask blames what waited behind it as well; preprocess.py does again what failed.
@@ -126,19 +127,19 @@ def test_what_takes_worker_after_worker_with_it_is_named():
 @pytest.mark.slow
 def test_closing_ends_what_the_workers_do(tmp_path):
     with started(tmp_path) as dask:
-        results = cluster.run(work, [1, *(tmp_path / str(i) for i in range(50))], 0, scheduler=dask.address)
+        results = cluster.run(Work(work), [1, *(tmp_path / str(i) for i in range(50))], 0, scheduler=dask.address)
         next(results)
         results.close()
         done = len(list(tmp_path.iterdir()))
         time.sleep(2)
         assert len(list(tmp_path.iterdir())) == done < 20
-        assert sorted(cluster.run(work, range(9), 0, scheduler=dask.address)) == [(i, i) for i in range(9)]
+        assert sorted(cluster.run(Work(work), range(9), 0, scheduler=dask.address)) == [(i, i) for i in range(9)]
 
 
 @pytest.mark.slow
 def test_a_lost_scheduler_is_not_the_videos_fault(tmp_path):
     with started(tmp_path) as dask, pytest.raises(DataError, match="lost the Dask scheduler at tcp://127.0.0.1"):
-        for _ in cluster.run(work, [1, *(tmp_path / str(i) for i in range(50))], 0, scheduler=dask.address):
+        for _ in cluster.run(Work(work), [1, *(tmp_path / str(i) for i in range(50))], 0, scheduler=dask.address):
             dask.scheduler.kill()
 
 
@@ -147,7 +148,7 @@ def test_workers_of_another_environment_are_named(tmp_path):
     with started(tmp_path, packages=tmp_path) as dask, distributed.Client(dask.address, set_as_default=False) as client:
         client.wait_for_workers(2, timeout=60)
         with pytest.raises(DataError, match="cannot do the work .*No module named"):
-            list(cluster.run(touchy, [1], 0, scheduler=dask.address))
+            list(cluster.run(Work(touchy), [1], 0, scheduler=dask.address))
 
 
 @pytest.mark.parametrize(
@@ -163,4 +164,4 @@ def test_workers_of_another_environment_are_named(tmp_path):
 def test_bad_usage_is_named(flags, says):
     with pytest.raises(ConfigError, match=says):
         read = settings.load(settings.CONFIG, {"executor": "dask", **flags})
-        next(cluster.run(work, [1], read.processes, scheduler=read.scheduler))
+        next(cluster.run(Work(work), [1], read.processes, scheduler=read.scheduler))

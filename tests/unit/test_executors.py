@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from preprocessing.executors import run
+from preprocessing.executors import Work, run
 from training.core.errors import DataError
 
 
@@ -37,16 +37,16 @@ def work(item: object) -> object:
 
 @pytest.mark.parametrize("processes", [0, 1, 3])
 def test_every_item_comes_back_once(processes):
-    assert sorted(run(work, range(20), processes)) == [(i, i) for i in range(20)]
+    assert sorted(run(Work(work), range(20), processes)) == [(i, i) for i in range(20)]
 
 
 def test_nothing_to_do():
-    assert list(run(work, [], 2)) == []
+    assert list(run(Work(work), [], 2)) == []
 
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_dying_process_costs_its_own_item_only(processes):
-    results = dict(run(work, [1, 2, "die", 3, "exit", 4, 5], processes))
+    results = dict(run(Work(work), [1, 2, "die", 3, "exit", 4, 5], processes))
     for culprit in ("die", "exit"):
         assert isinstance(results[culprit], DataError) and "worker process died" in str(results.pop(culprit))
     assert results == {i: i for i in range(1, 6)}
@@ -55,27 +55,38 @@ def test_a_dying_process_costs_its_own_item_only(processes):
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_hanging_process_is_killed_and_costs_its_own_item_only(processes):
     before = set(multiprocessing.active_children())
-    results = dict(run(work, [1, 2, "hang", 3, 4, 5], processes, limit=1))
+    results = dict(run(Work(work, limit=1), [1, 2, "hang", 3, 4, 5], processes))
     assert str(results.pop("hang")) == "took more than time_limit (1 s)"
     assert results == {i: i for i in range(1, 6)}
     assert set(multiprocessing.active_children()) == before
 
 
+def trouble() -> None:
+    time.sleep(2)
+    raise ZeroDivisionError("no matter: the work will tell")
+
+
+def test_preparing_takes_nothing_of_the_items_time():
+    assert list(run(Work(work, limit=1, prepare=trouble), [1, 2], 1)) == [(1, 1), (2, 2)]
+
+
 def test_a_process_is_used_again_until_it_dies():
     pids = [
-        result for item, result in run(work, ["pid", "pid", "data", "bug", "pid", "die", "pid"], 1) if item == "pid"
+        result
+        for item, result in run(Work(work), ["pid", "pid", "data", "bug", "pid", "die", "pid"], 1)
+        if item == "pid"
     ]
     assert pids[0] == pids[1] == pids[2] != pids[3]
 
 
 def test_errors_are_handed_back_and_the_rest_goes_on():
-    results = dict(run(work, [1, "data", "bug", 2], 2))
+    results = dict(run(Work(work), [1, "data", "bug", 2], 2))
     assert isinstance(results["data"], DataError) and str(results["bug"]) == "ZeroDivisionError: oops"
     assert (results[1], results[2]) == (1, 2)
 
 
 def test_without_processes_a_bug_is_not_hidden():
-    results = run(work, ["data", "pid", "bug"], 0)
+    results = run(Work(work), ["data", "pid", "bug"], 0)
     assert isinstance(next(results)[1], DataError)
     assert next(results) == ("pid", os.getpid())
     with pytest.raises(ZeroDivisionError):
@@ -84,7 +95,7 @@ def test_without_processes_a_bug_is_not_hidden():
 
 def test_closing_ends_the_workers(tmp_path):
     before = set(multiprocessing.active_children())
-    results = run(work, [1, *(tmp_path / str(i) for i in range(50))], 2)
+    results = run(Work(work), [1, *(tmp_path / str(i) for i in range(50))], 2)
     next(results)
     results.close()
     assert set(multiprocessing.active_children()) == before

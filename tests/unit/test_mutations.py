@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from preprocessing import settings
-from preprocessing.executors import run
+from preprocessing.executors import Work, run
 from preprocessing.faces.models import models_like
 from preprocessing.faces.sampling import Sampling
 from preprocessing.faces.tracks import find_tracks
@@ -79,7 +79,7 @@ def test_a_thousand_files_leave_no_memory_and_no_handles_behind(tmp_path):
     damaged(tmp_path, 1000, seed=2)
     flags = {"dataset": "mine", "layout": "folder", "root": str(tmp_path / "raw"), "output": str(tmp_path), "frames": 2}
     tasks = Pipeline(settings.load(settings.CONFIG, flags)).plan().tasks
-    used = [result for _, result in run(process_and_measure, tasks, 1)]
+    used = [result for _, result in run(Work(process_and_measure), tasks, 1)]
     assert len(used) == 1000 and len({process for process, _, _ in used}) == 1
     early, late = (np.array(used[start:end])[:, 1:].max(0) for start, end in ((150, 250), (900, 1000)))
     assert late[0] - early[0] < 20, "MB of memory"
