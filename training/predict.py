@@ -28,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--protocol", metavar="YAML", help="its known methods; needed for published attribution checkpoints")
     p.add_argument("--frames", type=int, default=32, metavar="N", help="frames per video, evenly spread; 0: all (32)")
     p.add_argument("--output", type=Path, metavar="FOLDER", help="where results go (default: predictions/<time>)")
+    p.add_argument("--explain", action="store_true", help="draw where in each face the verdict comes from")
     add_run_options(p)
     return p
 
@@ -43,6 +44,7 @@ def main(argv: list[str]) -> int:
     from training.core.errors import ConfigError
     from training.core.paths import shown
     from training.engine.prepare import pick_device
+    from training.explain import check_explainable, explain_file
     from training.loading import load_trained
     from training.prediction import find_files, judge, tells_fakes
     from training.verdicts import NO_REAL, judged_by, table
@@ -52,6 +54,8 @@ def main(argv: list[str]) -> int:
     files = find_files(args.files)
     flags = {"--device": {"device": args.device}} if args.device else {}
     trained = load_trained(Path(args.weights_path), args.detector_path, Asked(args.protocol, flags, args.overrides))
+    if args.explain:
+        check_explainable(trained)
     device = pick_device(trained.cfg.device)
     trained.detector.to(device)
     models = models_like(next(iter(trained.card.facts.values()), {}))
@@ -61,6 +65,8 @@ def main(argv: list[str]) -> int:
     for file in tqdm(files, unit="file", disable=len(files) == 1):
         verdicts.append(judge(file, trained, models, args.frames, device))
         _write(output, verdicts, notes, args.weights_path)
+        if args.explain and verdicts[-1].faces:
+            explain_file(verdicts[-1], trained, device, output / f"{len(verdicts):04d}_{file.stem}_heat.png")
     print(table(verdicts))
     print(f"results: {shown(output)}")
     return 1 if any(verdict.failed for verdict in verdicts) else 0

@@ -25,6 +25,7 @@ from training.core.paths import shown
 from training.core.registry import RECIPES
 from training.core.schema import DataConfig
 from training.core.types import Task
+from training.data.recipe import Batches
 from training.data.runs import Shape
 from training.engine.inference import score
 from training.engine.prepare import pick_precision
@@ -106,19 +107,24 @@ class _Memory:
         return points
 
 
-def _score(tracks: list[Track], trained: Trained, device: torch.device) -> list[FaceVerdict]:
+def faces_batches(tracks: list[Track], trained: Trained, device: torch.device) -> Batches:
+    """The faces of ``tracks`` as the test recipe draws them; track ``n`` is the video ``n``."""
     rows = list(_rows(tracks))
     memory = _Memory({r.key: cut.crop for r, cut in rows}, {r.key: cut.landmarks for r, cut in rows})
-    records = [record for record, _ in rows]
     cfg = replace(trained.cfg, data=replace(trained.cfg.data, workers=0, frames_test=0))
-    batches = batches_of(cfg, records, trained.card.classes, [], device, train=False, faces=memory)
+    records = [record for record, _ in rows]
+    return batches_of(cfg, records, trained.card.classes, [], device, train=False, faces=memory)
+
+
+def _score(tracks: list[Track], trained: Trained, device: torch.device) -> list[FaceVerdict]:
+    batches = faces_batches(tracks, trained, device)
     found = score(
         trained.detector,
         batches(),
-        prepare_of(cfg, device),
-        records,
+        prepare_of(trained.cfg, device),
+        batches.recipe.records,
         trained.card.classes,
-        pick_precision(cfg.precision, device),
+        pick_precision(trained.cfg.precision, device),
         title=None,
     ).scores
     mine = [found.select(found.video == str(number)) for number in range(len(tracks))]

@@ -33,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
         help="AUC under jpeg, h264, noise, blur, resize, saturation, contrast, occlusion at levels 1 to 5; alone: all",
     )
     p.add_argument("--raw", metavar="FOLDER", help="the data set's raw files: corrupt them before faces are cut")
+    p.add_argument("--explain", type=int, metavar="N", help="heat maps of the N most certain errors per test set")
     add_data_options(p)
     add_run_options(p)
     return p
@@ -58,6 +59,7 @@ def start(args: argparse.Namespace) -> None:
     from training.assembly import Asked
     from training.core.errors import ConfigError
     from training.core.paths import shown
+    from training.explain import Explain
     from training.leakage import Leakage
     from training.loading import load_trained
     from training.robustness import Robustness
@@ -73,6 +75,8 @@ def start(args: argparse.Namespace) -> None:
     also = []
     if args.robustness is not None:
         also.append(Robustness(trained, weights, args.robustness, Path(args.raw) if args.raw else None).measure)
+    if args.explain is not None:
+        also.append(Explain(trained, args.explain).write)
     folder = evaluate_checkpoint(trained, weights, output, also)
     if folder is None:
         return
