@@ -1,4 +1,4 @@
-"""What a trained detector costs: how many parameters it has, how many of them learn, how fast it predicts."""
+"""What a trained detector costs: how many parameters it has, how many of them learn, how much it computes, how fast."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from statistics import median
 from typing import Any
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from training.assembly import network_input, prepare_of
 from training.core.registry import RECIPES
 from training.core.types import Batch, Identity
 from training.data.runs import Shape
+from training.detectors.base import Detector
 from training.engine.environment import describe
 from training.engine.prepare import pick_device, pick_precision
 from training.loading import Trained
@@ -21,7 +23,7 @@ PASSES = 5
 
 @torch.inference_mode()
 def cost_of(trained: Trained) -> dict[str, Any]:
-    """Counts of parameters, and frames per second in prediction: the median of some passes over one test batch.
+    """Counts of parameters and operations, and frames per second in prediction: the median of some passes over a batch.
 
     The pictures are there already; reading them is not timed.
     """
@@ -40,10 +42,26 @@ def cost_of(trained: Trained) -> dict[str, Any]:
     return {
         "parameters": sum(p.numel() for p in detector.parameters()),
         "learning": sum(p.numel() for p in detector.parameters() if p.requires_grad),
+        "flops_per_frame": operations(detector, batch) / frames,
         "frames_per_second": frames / median(seconds[1:]),
         "batch": len(batch),
         "device": describe(device=device)["device"],
     }
+
+
+def operations(detector: Detector, batch: Batch) -> int:
+    """Floating-point operations of a prediction: those of convolutions, matrix products and attention.
+
+    A multiplication and an addition are two. Others (norms, activations, Fourier transforms) are not counted.
+    """
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # the counter does not know its one kernel
+    try:
+        with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+            detector.predict(batch)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+    return counter.get_total_flops()
 
 
 def _batch(trained: Trained) -> Batch:
