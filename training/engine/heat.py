@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from training.core.errors import ConfigError
+from training.core.errors import ConfigError, ContractError
 from training.core.types import Batch, Prediction, Task
 from training.detectors.base import Detector
 from training.metrics.ranking import THRESHOLD
@@ -180,7 +180,10 @@ def _margin(detector: Detector, batch: Batch, verdict: Prediction) -> Tensor | N
     """
     if Task.DETECTION not in detector.tasks or not hasattr(detector, "outputs"):
         return None
-    found = detector.outputs(batch.image)
+    try:
+        found = detector.outputs(batch.image)
+    except ContractError:  # it needs more than the picture, which only ``predict`` knows how to give
+        return None
     logits, margin = found.get("logits"), found.get("pre_sigmoid")
     if isinstance(logits, Tensor) and logits.ndim == 2 and logits.shape[1] == 2:
         margin = logits[:, 1] - logits[:, 0]
