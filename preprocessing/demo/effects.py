@@ -51,3 +51,24 @@ def upsample_unevenly(image: np.ndarray, pixel: float, unevenness: float) -> np.
     gain = 1 + unevenness * np.where(np.arange(2 * small) % 2, -1, 1).astype(np.float32)
     doubled = doubled * np.outer(gain, gain)[..., None]
     return cv2.resize(doubled, (size, size), interpolation=cv2.INTER_LINEAR)
+
+
+def blotch(image: np.ndarray, noise: np.ndarray, amount: float) -> np.ndarray:
+    """Add smooth colored spots: ``noise`` (h, w, 3) of unit variance, enlarged to the image, times ``amount``."""
+    size = len(image)
+    return image + amount * cv2.resize(noise, (size, size), interpolation=cv2.INTER_CUBIC)
+
+
+def posterize(image: np.ndarray, levels: float) -> np.ndarray:
+    """Round colors to ``levels`` steps between 0 and 1."""
+    return np.round(image * levels) / levels
+
+
+def recompress(image: np.ndarray, blocks: int, quality: int) -> np.ndarray:
+    """JPEG at `quality`, as if the image had `blocks` blocks of 8 pixels a side."""
+    size = len(image)
+    small = cv2.resize(image, (8 * blocks, 8 * blocks), interpolation=cv2.INTER_AREA)
+    pixels = (np.clip(small, 0, 1) * 255 + 0.5).astype(np.uint8)
+    _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR).astype(np.float32) / 255
+    return cv2.resize(decoded, (size, size), interpolation=cv2.INTER_LINEAR)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -60,12 +61,14 @@ def film(footage: Footage, output: Path, seed: int) -> int:
     return len(missing)
 
 
+def generator(seed: int, *names: str) -> np.random.Generator:
+    """Randomness that belongs to a seed and a chain of names."""
+    return np.random.default_rng([seed, *"/".join(names).encode()])
+
+
 def _record(footage: Footage, seed: int) -> tuple[list[np.ndarray], list[_Forger]]:
     """Frames of the real video, and the forgers with theirs."""
-
-    def rng(*names: str) -> np.random.Generator:
-        return np.random.default_rng([seed, *"/".join((footage.dataset, *names)).encode()])
-
+    rng = partial(generator, seed, footage.dataset)
     person = draw_identity(rng("person", footage.person))
     setting = draw_setting(rng("setting", footage.video))
     motion, noise = Motion(rng("motion", footage.video)), rng("noise", footage.video)

@@ -2,7 +2,7 @@
 
 Every class draws the strengths of one video when it is made, and forges one frame when it is called. A forgery is the
 new image (H, W, 3) float32 in [0, 1] and the opacity (H, W) of what was pasted. Lengths in the picture are fractions
-of the frame, so that traces look the same at every resolution.
+of the frame, so that traces look the same at every resolution; times ``coarse``, they survive in few pixels.
 """
 
 from __future__ import annotations
@@ -51,8 +51,9 @@ class GraphicsSwap:
 
     TREMBLE = 0.012
 
-    def __init__(self, rng: np.random.Generator) -> None:
+    def __init__(self, rng: np.random.Generator, coarse: float = 1.0) -> None:
         self._rng = rng
+        self._radius = 0.004 * coarse
         self._match = float(rng.uniform(0.2, 0.6))
         self._light = Light.towards(*rng.uniform((-0.6, -0.6, 0.7), (0.6, 0.1, 0.9)).tolist(), ambient=0.5)
 
@@ -61,22 +62,23 @@ class GraphicsSwap:
         face = shot.render(fit_face(donor, shot.person), light=self._light)
         outline = facets(shot.person) + self._rng.normal(0, self.TREMBLE, 2)
         mask = shot.region(outline, 0.004)
-        face = match_color(sharpen(face, 0.004 * shot.size, 0.8), shot.image, mask, self._match)
+        face = match_color(sharpen(face, self._radius * shot.size, 0.8), shot.image, mask, self._match)
         return over(shot.image, face, mask), mask
 
 
 class Reenactment:
     """The same person with another's expression: rendered again in guessed light, warped and slightly smoothed."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
+    def __init__(self, rng: np.random.Generator, coarse: float = 1.0) -> None:
         self._ambient = float(rng.uniform(0.08, 0.16))
+        self._reach = 0.0040 * coarse
         self._field = rng.standard_normal((2, 6, 6)).astype(np.float32)
 
     def __call__(self, shot: Shot, donor: Identity, expression: Expression) -> Forgery:
         """Forge one frame."""
         light = replace(shot.setting.light, ambient=shot.setting.light.ambient + self._ambient)
         face = shot.render(shot.person, expression, light)
-        face = warp(cv2.GaussianBlur(face, (0, 0), 0.0040 * shot.size), self._field, 0.004)
+        face = warp(cv2.GaussianBlur(face, (0, 0), self._reach * shot.size), self._field, self._reach)
         mask = shot.region(inner_face(shot.person), 0.015)
         face = match_color(face, shot.image, mask, 1.0)
         return over(shot.image, face, mask), mask
@@ -85,8 +87,8 @@ class Reenactment:
 class MouthTexture:
     """Only the mouth, with another's expression, decoded from a learned texture that leaves a periodic pattern."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
-        self._period = float(rng.uniform(0.022, 0.028))
+    def __init__(self, rng: np.random.Generator, coarse: float = 1.0) -> None:
+        self._period = coarse * float(rng.uniform(0.022, 0.028))
         self._strength = float(rng.uniform(0.036, 0.050))
 
     def __call__(self, shot: Shot, donor: Identity, expression: Expression) -> Forgery:
@@ -101,10 +103,10 @@ class MouthTexture:
 class Synthesis:
     """The whole face drawn anew by a generator: a blend of both persons with a checkerboard from its upsampling."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
+    def __init__(self, rng: np.random.Generator, coarse: float = 1.0) -> None:
         self._weight = float(rng.uniform(0.6, 0.8))
         self._match = float(rng.uniform(0.6, 1.0))
-        self._pixel = float(rng.uniform(0.0050, 0.0062))
+        self._pixel = coarse * float(rng.uniform(0.0050, 0.0062))
         self._unevenness = float(rng.uniform(0.018, 0.032))
 
     def __call__(self, shot: Shot, donor: Identity, expression: Expression) -> Forgery:
