@@ -110,7 +110,7 @@ def _open_classes(cfg: Config, state: Mapping[str, Tensor], where: str) -> list[
 
 def _kept(tree: dict[str, Any]) -> dict[str, Any]:
     kept = {k: tree[k] for k in ("detector", "evaluate", "seed", "precision")}
-    kept["data"] = {k: tree["data"][k] for k in DATA_KEYS}
+    kept["data"] = {k: tree["data"][k] for k in DATA_KEYS if k in tree["data"]}  # an older Assay knew fewer
     if tree.get("backbone"):
         kept["backbone"] = tree["backbone"]
     return kept

@@ -16,8 +16,8 @@ class Frames(Recipe):
 
     Args:
         corpus: any records.
-        view: give a second augmentation of each frame.
-        mask: give the manipulation mask, empty for reals.
+        view: give a second augmentation of each frame, when learning.
+        mask: give the manipulation mask, empty for reals, when learning.
         landmarks: give the landmarks.
         identity: give what dlib's face-recognition network says of each face; needs landmarks.
     """
@@ -31,7 +31,8 @@ class Frames(Recipe):
         identity: bool = False,
     ) -> None:
         super().__init__(corpus)
-        self.wanted = Wanted(view, mask, landmarks)
+        # Only losses look at a second view or a mask; test sets may have no masks at all.
+        self.wanted = Wanted(view and corpus.training, mask and corpus.training, landmarks)
         self.recognition = Recognition() if identity else None
 
     @property
