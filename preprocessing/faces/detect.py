@@ -65,9 +65,11 @@ class FaceDetector(Protocol):
 
     upsample: int
     """How often it doubles a picture first."""
+    min_score: float
+    """What a face must score more than."""
 
-    def __call__(self, image: np.ndarray, upsample: int | None = None) -> list[Face]:
-        """The faces, an empty list where there is none; ``upsample`` is for this once."""
+    def __call__(self, image: np.ndarray, upsample: int | None = None, min_score: float | None = None) -> list[Face]:
+        """The faces, an empty list where there is none; ``upsample`` and ``min_score`` are for this once."""
         ...
 
     def confirm(self, crop: np.ndarray) -> bool:
@@ -88,11 +90,11 @@ class HogDetector:
         self.upsample, self.min_score = _checked(upsample), min_score
         self._detector = dlib.get_frontal_face_detector()
 
-    def __call__(self, image: np.ndarray, upsample: int | None = None) -> list[Face]:
+    def __call__(self, image: np.ndarray, upsample: int | None = None, min_score: float | None = None) -> list[Face]:
         """See :class:`FaceDetector`."""
-        times = self.upsample if upsample is None else upsample
-        boxes, scores, _ = self._detector.run(image, times, min(0.0, self.min_score))
-        return _faces(boxes, scores, self.min_score)
+        least = self.min_score if min_score is None else min_score
+        boxes, scores, _ = self._detector.run(image, self.upsample if upsample is None else upsample, min(0.0, least))
+        return _faces(boxes, scores, least)
 
     def confirm(self, crop: np.ndarray) -> bool:
         """See :class:`FaceDetector`: at any score that dlib takes, doubling the crop only if need be."""
@@ -115,10 +117,11 @@ class CnnDetector:
             raise WeightsError(f"no face detector {shown(CNN_WEIGHTS)}; install.sh puts it there")
         self._detector = dlib.cnn_face_detection_model_v1(str(CNN_WEIGHTS))
 
-    def __call__(self, image: np.ndarray, upsample: int | None = None) -> list[Face]:
+    def __call__(self, image: np.ndarray, upsample: int | None = None, min_score: float | None = None) -> list[Face]:
         """See :class:`FaceDetector`."""
         found = self._detector(image, self.upsample if upsample is None else upsample)
-        return _faces([f.rect for f in found], [f.confidence for f in found], self.min_score)
+        least = self.min_score if min_score is None else min_score
+        return _faces([f.rect for f in found], [f.confidence for f in found], least)
 
     def confirm(self, crop: np.ndarray) -> bool:  # noqa: ARG002 - the other detector looks again
         """See :class:`FaceDetector`: it knows faces from other things at first sight."""

@@ -92,10 +92,12 @@ class FastFinder:
             yield self._detect(gray, times), CLEAR / 2**times
 
     def _near(self, gray: np.ndarray, last: Face) -> list[Face]:
-        return self._seen(close_up(gray, last, REACH, CLEAR / last.width))
+        """Around ``last``. Where a face was, a weak hit is one too: it has turned, or moves."""
+        seen = self._seen(close_up(gray, last, REACH, CLEAR / last.width), min(0.0, self._detect.min_score))
+        return [face for face in seen if face.score > self._detect.min_score or face.overlap(last) >= SAME]
 
-    def _seen(self, view: CloseUp) -> list[Face]:
-        return [view.face_outside(face) for face in self._detect(view.pixels, 0)]
+    def _seen(self, view: CloseUp, min_score: float | None = None) -> list[Face]:
+        return [view.face_outside(face) for face in self._detect(view.pixels, 0, min_score)]
 
     def _cut(self, gray: np.ndarray, face: Face) -> Found | None:
         points = self._predict.finely(gray, face)

@@ -84,6 +84,15 @@ def test_a_lost_face_gives_way_to_another(fast):
     assert fast.find(Shot(1, smaller), Face(450, 300, 520, 370, 1.0)) is None
 
 
+def test_where_a_face_was_a_weak_hit_is_one(fast):
+    clear = fast.find(Shot(0, scene((1.2, 200, 100))))
+    strict = build(min_score=clear.face.score + 0.5)
+    assert strict.find(Shot(0, scene((1.2, 200, 100)))) is None
+    assert strict.find(Shot(0, scene((1.2, 200, 100))), clear.face).face.overlap(clear.face) > 0.5
+    assert strict.find(Shot(0, scene((1.2, 200, 100))), Face(330, 180, 430, 280, 1.0)) is None
+    assert strict.find(Shot(0, scene()), clear.face) is None
+
+
 def test_what_looks_like_a_face_must_do_so_in_the_crop_too():
     """scikit-image's astronaut has a false hit on her suit, which the reference's second look drops."""
     suit = np.ascontiguousarray(skimage.data.astronaut()[290:480, 80:270])
