@@ -44,6 +44,8 @@ class TestSet:
     counts: dict[str, int]
     interval: dict[str, Any]
     compat: dict[str, str]
+    calibration: dict[str, Any] = field(default_factory=dict)
+    """What the checkpoint brought along of its validation data; empty where nothing."""
     table: Scores | None = None
     """The scores, where they lie in no run folder."""
 
@@ -169,7 +171,9 @@ def _sets(folder: Path, tree: dict[str, Any]) -> dict[str, TestSet]:
         if not isinstance(found, dict) or "metrics" not in found:
             raise DataError(f"{shown(folder / METRICS)}: sets.{name} has no 'metrics'")
         parts = {key: found.get(key) or {} for key in ("metrics", "counts", "interval")}
-        sets[name] = TestSet(name, folder, **parts, compat=tree.get("compat") or {})
+        sets[name] = TestSet(
+            name, folder, **parts, compat=tree.get("compat") or {}, calibration=tree.get("calibration") or {}
+        )
     return sets
 
 

@@ -15,6 +15,7 @@ from preprocessing.names import subset
 from training.assembly import batches_of, prepare_of, recipe_of
 from training.caching import check_cacheable, faces_of
 from training.core.config import to_tree
+from training.core.coverage import faceless_path, write_faceless
 from training.core.errors import ConfigError
 from training.core.paths import atomic, shown
 from training.core.registry import RECIPES
@@ -108,7 +109,7 @@ def evaluate_sets(
         missing = {"frames_without_face": one.without_face, "unreadable": len(found.unreadable)}
         coverage[one.name], drawing = missing | found.coverage, drawing + found.notes
         if distributed.rank() == 0:
-            _write_set(folder, one.name, found, compat(cfg))
+            _write_set(folder, one, found, compat(cfg))
     notes = [*card.notes, *cfg.notes, *drawing]
     notes += [note for one in chosen for note in (*one.notes, *leaks(one, card.config))]
     tasks = [task.value for task in detector.tasks]
@@ -170,9 +171,11 @@ def leaks(tested: Selected, trained: dict[str, Any]) -> Iterator[str]:
             yield f"{tested.name}: {count} test videos are in the {split} split of its manifest too: {meaning}"
 
 
-def _write_set(folder: Path, name: str, found: Scored, marks: dict[str, str]) -> None:
-    path = scores_path(folder, name)
+def _write_set(folder: Path, tested: Selected, found: Scored, marks: dict[str, str]) -> None:
+    path = scores_path(folder, tested.name)
     found.scores.save(path, marks)
+    if tested.faceless:
+        write_faceless(faceless_path(path), tested.faceless)
     if found.features is not None:
         save_features(path.with_suffix(".npz"), found.scores, found.features)
     if found.unreadable:

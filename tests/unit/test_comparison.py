@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from tests.unit.test_statistics import population
 from training.metrics.comparison import holm, over_runs, paired
-from training.metrics.delong import area, difference, placements
+from training.metrics.influence import area, difference, placements
 from training.metrics.ranking import METRICS
 from training.metrics.statistics import resample
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 
 import cv2
@@ -44,6 +45,23 @@ def test_selection_follows_split_methods_and_frames(toy: Path) -> None:
     assert {r.split for r in chosen.records} == {"test"}
     assert len(chosen.records) == 2 * 3 * 2 and {r.frame for r in chosen.records} == {0, 3}
     assert class_names(chosen.records) == ["real", "Deepfakes", "FaceSwap"]
+
+
+def test_videos_with_frames_without_a_face_are_listed(toy: Path, tmp_path: Path) -> None:
+    tree = json.loads((toy / "manifests/Toy.json").read_text())
+    tested = [video for video in tree["videos"] if video["split"] == "test"]
+    for video, missing in zip(tested, (4, 1), strict=False):
+        for frame in video["frames"][:missing]:
+            frame["face_found"] = False
+    (tmp_path / "Toy.json").write_text(json.dumps(tree))
+    [chosen] = select(["Toy"], "test", 2, DataConfig(root=toy / "datasets", manifests=tmp_path))
+    found = {one.video: (one.label, one.method, one.with_face, one.without_face) for one in chosen.faceless}
+    assert found == {
+        video["video"]: (video["label"], video["method"], 4 - missing, missing)
+        for video, missing in zip(tested, (4, 1), strict=False)
+    }
+    assert chosen.without_face == 5
+    assert not select(["Toy"], "test", 2, data_of(toy))[0].faceless
 
 
 def test_a_turn_moves_picture_and_points_alike() -> None:

@@ -11,6 +11,7 @@ from preprocessing import dfb
 from preprocessing.manifest import REAL, Frame, Manifest, Record, Video, faces_of
 from preprocessing.names import Subset, subset
 from preprocessing.store import FrameStore, open_store
+from training.core.coverage import Faceless
 from training.core.errors import ManifestError
 from training.core.paths import ROOT
 from training.core.registry import RECIPES
@@ -56,14 +57,19 @@ class Selected:
 
     name: str
     records: list[Record]
-    without_face: int
-    """Sampled frames of the same videos in which preprocessing found no face."""
+    faceless: list[Faceless]
+    """The videos in some of whose sampled frames preprocessing found no face."""
     facts: dict[str, Any]
     """How preprocessing cut the faces."""
     notes: list[str]
     """What a reader of its figures should know about the data, one sentence each."""
     shared: dict[str, int]
     """How many of its videos the manifest lists in another split too, by that split's name."""
+
+    @property
+    def without_face(self) -> int:
+        """Sampled frames of its videos that have no face."""
+        return sum(video.without_face for video in self.faceless)
 
 
 def select(names: list[str], split: str, frames: int, data: DataConfig) -> list[Selected]:
@@ -97,13 +103,26 @@ def _select(name: str, split: str, frames: int, data: DataConfig) -> Selected:
     records = recipe.scope(faces, data.recipe.params)
     if not records:
         raise ManifestError(f"{name}: data.recipe names no class of its split '{split}'")
-    without_face = sum(not frame.face_found for _, found in entries for frame in found)
+    # A protocol that leaves faces out names those that take part; what has none is then not its matter.
+    partial = {r.video for r in records} if len(records) < len(faces) else None
+    faceless = [one for one in _faceless(entries) if partial is None or one.video in partial]
     notes = [*listed.facts.get("remarks", []), *_notes(name, split, wanted, entries)]
     if left_out := len(faces) - len(records):
         notes.append(f"{name}: {left_out} of {len(faces)} {split} faces take no part in this protocol (data.recipe)")
     chosen = {video.video for video, _ in entries}
     shared = {other: len(videos & chosen) for other, videos in listed.shared(split).items() if videos & chosen}
-    return Selected(name, records, without_face, listed.facts, notes, shared)
+    return Selected(name, records, faceless, listed.facts, notes, shared)
+
+
+def _faceless(entries: list[tuple[Video, list[Frame]]]) -> Iterator[Faceless]:
+    facts = ("dataset", "video", "label", "method", "source")
+    for video, found in entries:
+        faces = sum(frame.face_found for frame in found)
+        if faces < len(found):
+            known = {name: getattr(video, name) for name in facts}
+            yield Faceless(
+                **known, compression=video.compression or "", with_face=faces, without_face=len(found) - faces
+            )
 
 
 def _notes(name: str, split: str, wanted: Subset, entries: list[tuple[Video, list[Frame]]]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import t
 
-from training.metrics.delong import Difference
+from training.metrics.influence import Difference
 
 
 def paired(first: tuple[float, np.ndarray], second: tuple[float, np.ndarray], confidence: float = 0.95) -> Difference:
