@@ -22,7 +22,7 @@ from analysis.figures.roc import roc
 from analysis.figures.score_histogram import score_histogram
 from analysis.figures.training_curves import training_curves
 from analysis.matrix import HEADLINES
-from analysis.rows import blocks, cross_table, metric_names, of_attribution, of_detection, ranked
+from analysis.rows import blocks, cross_table, metric_names, of_attribution, of_calibration, of_detection, ranked
 from training.core.cli import add_debug, run_entry
 from training.core.paths import atomic, shown
 from training.engine.results import Scores
@@ -55,7 +55,11 @@ def write_report(results: Sequence[Result], output: Path) -> None:
         detection=detection,
         attribution=ranked(attribution, metric_names(attribution)),
         headlines=[name for name in HEADLINES if name in metric_names(detection)],
-        blocks={"All figures": list(blocks(detection)), "Attribution": list(blocks(attribution))},
+        blocks={
+            "All figures": list(blocks(detection)),
+            "Calibration, and the threshold of the source": list(blocks(of_calibration(rows))),
+            "Attribution": list(blocks(attribution)),
+        },
         facts=[(result.label, facts(result)) for result in results],
         caveats=caveats(results),
         errors=[(label, n, list(_errors(rows))) for label, of_run in videos.items() for n, rows in of_run.items()],

@@ -10,6 +10,7 @@ from typing import Any
 from analysis import style
 from analysis.collect import Result
 from training.core.paths import shown
+from training.metrics.ranking import METRICS
 
 ABREAST = 6
 """Figures in one table of several runs; more would be too wide to read."""
@@ -57,8 +58,16 @@ def cross_table(results: Iterable[Result]) -> list[Row]:
 
 
 def of_detection(rows: Iterable[Row]) -> list[Row]:
-    """The rows with their figures of real against fake; those without any are left out."""
-    return list(_with(rows, lambda metric: metric not in style.ATTRIBUTION))
+    """The rows with what ranks them, real against fake; those without any are left out.
+
+    Calibration and the carried threshold have tables of their own, or nobody could read these.
+    """
+    return list(_with(rows, METRICS.__contains__))
+
+
+def of_calibration(rows: Iterable[Row]) -> list[Row]:
+    """The rows with their calibration and what the source's threshold does; those without any are left out."""
+    return list(_with(rows, lambda metric: metric not in METRICS and metric not in style.ATTRIBUTION))
 
 
 def of_attribution(rows: Iterable[Row]) -> list[Row]:
