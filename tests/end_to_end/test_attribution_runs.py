@@ -1,93 +1,107 @@
-"""An attribution method from training to its report, and weights that its authors published, by their protocol."""
+"""Attribution from a made protocol to a tested checkpoint; what is hidden stays hidden; two processes work together."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from analysis import report
-from tests.end_to_end.conftest import SMALL, TINY
-from tests.unit.test_report import Page
-from training import test as test_entry
-from training import train
-from training.assembly import Asked
-from training.core.errors import ConfigError, WeightsError
+from tests.end_to_end.conftest import TINY
+from tests.end_to_end.test_training import torchrun
+from training import make_protocol, train
+from training import test as checkpoint
+from training.core.registry import DETECTORS
 from training.engine.results import Scores
-from training.loading import load_trained
 
-SUPERVISED = ["--detector_path", "supervised", "--train_dataset", "Toy", "--test_dataset", "Toy", *TINY, *SMALL]
-KNOWN = "data.recipe.known=[real,Deepfakes]"
+METHODS = sorted(name for name in DETECTORS.names() if DETECTORS.get(name).recipe == "open_world")
+SMALL = "backbone.options={layers: [1, 1, 1, 1], channels: [4, 8, 8, 16], stem_width: 8, output_stride: 8}"
+FEW = [*TINY, "--set", SMALL, "--set", "data.resolution=64", "--set", "data.batch_size=8", "--set", "log.every=1"]
+FEW += ["--set", "epochs=2", "--set", "max_steps=3", "--set", "evaluate.resamples=20", "--set", "data.workers=0"]
 
 
 @pytest.fixture(scope="module")
-def trained(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = tmp_path_factory.mktemp("attribution") / "run"
-    data = [f"data.root={toy / 'datasets'}", f"data.manifests={toy / 'manifests'}", "data.workers=0", KNOWN]
-    more = [word for item in (*data, "max_steps=4") for word in ("--set", item)]
-    train.main([*SUPERVISED, *more, "--output", str(run)])
-    return run
+def protocol(toy: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A protocol on the toy data, with Deepfakes and real known and FaceSwap novel."""
+    path = tmp_path_factory.mktemp("protocol") / "mine.yaml"
+    words = ["--dataset", "Toy", "--known", "real", "Deepfakes", "--manifests", str(toy / "manifests")]
+    make_protocol.main([*words, "--output", str(path)])
+    return str(path)
 
 
-def test_training_ends_in_a_table_of_makers(trained: Path) -> None:
-    text = (trained / "table.md").read_text()
-    for line in ("frame ACC all", "frame strict ACC novel", "video open-set AUROC", "true K", "outputs used"):
-        assert f"| {line}" in text, line
-    scores = Scores.load(trained / "scores/Toy.csv")
-    assert scores.classes == ("real", "Deepfakes", "cluster 1")
-
-
-def test_the_report_shows_who_was_taken_for_whom(trained: Path) -> None:
-    report.main([str(trained)])
-    text = Page((trained / "report.html").read_text()).text
-    for needed in (
-        "Attribution per frame",
-        "Supervised on Toy",
-        "3 methods one by one",
-        "known methods real, Deepfakes",
-    ):
-        assert needed in text, needed
-    drawn = {path.name for path in (trained / "report_figures").iterdir()}
-    assert {"confusion_0_0.png", "tsne_0_0.png", "usage_0_0.png", "confidence_0_0.png", "training_0.png"} <= drawn
-
-
-def test_published_weights_are_read_by_their_protocol(
-    trained: Path, tmp_path: Path, data_flags: list[str], capsys: pytest.CaptureFixture
+def test_a_made_protocol_is_trained_and_its_checkpoint_tested(
+    data_flags: list[str], protocol: str, tmp_path: Path
 ) -> None:
-    weights = published(trained, tmp_path / "published.pth")
-    small = [word for word in (*TINY, *data_flags) if word != "--set"]
-
-    def load(*more: str) -> list[str]:
-        return load_trained(weights, "supervised", Asked(None, {}, [*small, *more])).card.classes
-
-    assert load(KNOWN) == ["real", "Deepfakes", "cluster 1"]
-    assert load("data.recipe.known=[Deepfakes]")[1:] == ["cluster 1", "cluster 2"]
-    with pytest.raises(ConfigError, match="does not say which methods its outputs stand for; give --protocol"):
-        load()
-    with pytest.raises(WeightsError, match=r"tells 3 classes apart, .* 2 known methods and 4 clusters"):
-        load(KNOWN, "data.recipe.clusters=4")
-    with pytest.raises(WeightsError, match=r"1 known methods and 1 clusters; .* data\.recipe\.clusters=2"):
-        load("data.recipe.known=[Deepfakes]", "data.recipe.novel=[FaceSwap]")
-    with pytest.raises(WeightsError, match=r"4 known methods and 0 clusters; it was trained on another one$"):
-        load("data.recipe.known=[real,Deepfakes,FaceSwap,Face2Face]")
-
-    protocol = tmp_path / "toy_protocol.yaml"
-    protocol.write_text("data: {recipe: {name: open_world, known: [real, Deepfakes]}}\n")
-    words = ["--detector_path", "supervised", "--protocol", str(protocol), "--test_dataset", "Toy"]
-    test_entry.main([*words, *TINY, *data_flags, "--weights_path", str(weights), "--output", str(tmp_path / "test")])
-    theirs, ours = (Scores.load(folder / "scores/Toy.csv") for folder in (tmp_path / "test", trained))
-    torch.testing.assert_close(torch.tensor(theirs.logits), torch.tensor(ours.logits), rtol=0, atol=1e-6)
-    assert "published weights from published.pth" in capsys.readouterr().out
+    folder, again = tmp_path / "run", tmp_path / "again"
+    train.main(["--detector_path", "cal", "--protocol", protocol, *FEW, *data_flags, "--output", str(folder)])
+    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in log if "loss" in row] == [1, 2, 3]
+    words = ["--weights_path", str(folder / "best.safetensors"), "--test_dataset", "Toy", "--output", str(again)]
+    checkpoint.main([*words, *data_flags, "--set", "data.workers=0"])
+    scores = Scores.load(again / "scores/Toy.csv")
+    assert scores.classes == ("real", "Deepfakes", "cluster 1")
+    assert set(scores.method) == {"real", "Deepfakes", "FaceSwap"}
+    assert (folder / "scores/Toy.csv").read_bytes() == (again / "scores/Toy.csv").read_bytes()
+    figures = json.loads((again / "metrics.json").read_text())["sets"]["Toy"]
+    assert figures["metrics"]["frame/novel_acc"]["value"] is not None and figures["counts"]["known_methods"] == 2
 
 
-def published(run: Path, path: Path) -> Path:
-    """The run's weights under the names of the authors' code."""
-    names = {"backbone.net.": "encoder.", "neck.": "bottleneck.", "classifier.": "fc2."}
-    state = {}
-    for key, value in load_file(run / "best.safetensors").items():
-        ours = next(name for name in names if key.startswith(name))
-        state[key.replace(ours, names[ours], 1)] = value
-    torch.save(state, path)
-    return path
+def test_pictures_outside_a_protocol_are_not_tested(data_flags: list[str], protocol: str, tmp_path: Path) -> None:
+    words = [
+        "--detector_path",
+        "supervised",
+        "--protocol",
+        protocol,
+        *FEW,
+        *data_flags,
+        "--output",
+        str(tmp_path / "run"),
+    ]
+    train.main([*words, "--set", "data.recipe.fakes_only=true", "--set", "data.recipe.known=[Deepfakes]"])
+    scores = Scores.load(tmp_path / "run/scores/Toy.csv")
+    assert scores.classes == ("Deepfakes", "cluster 1") and set(scores.method) == {"Deepfakes", "FaceSwap"}
+    notes = json.loads((tmp_path / "run/metrics.json").read_text())["notes"]
+    assert "Toy: 8 of 24 test faces take no part in this protocol (data.recipe)" in notes
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_truth_of_unlabelled_pictures_never_reaches_a_weight(name: str, toy: Path, tmp_path: Path) -> None:
+    tree = json.loads((toy / "manifests/Toy.json").read_text())
+    for number, video in enumerate(tree["videos"]):
+        if video["split"] == "train":
+            video["labelled"] = video["method"] == "Deepfakes" and number % 3 > 0
+    hidden = [video for video in tree["videos"] if video.get("labelled") is False]
+    truth = [{key: video[key] for key in ("label", "method", "person")} for video in hidden]
+    assert {told["method"] for told in truth} == {"real", "Deepfakes", "FaceSwap"}
+    weights = []
+    for shift in (0, 5):
+        for video, told in zip(hidden, truth[shift:] + truth[:shift], strict=True):
+            video |= told
+        folder = tmp_path / str(shift)
+        folder.mkdir()
+        (folder / "Toy.json").write_text(json.dumps(tree))
+        words = ["--detector_path", name, "--train_dataset", "Toy", *FEW, "--set", f"data.root={toy / 'datasets'}"]
+        words += ["--set", f"data.manifests={folder}", "--set", "data.recipe.known=[Deepfakes]"]
+        train.main([*words, "--set", "evaluate.select=last", "--output", str(folder / "run")])
+        weights.append(load_file(folder / "run/last.safetensors"))
+    one, two = weights
+    moved = [key for key in one if not torch.equal(one[key], two[key])]
+    assert not moved and len(one) > 2
+    assert [video["method"] for video in hidden] != [told["method"] for told in truth]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["cpl", "cal"])
+def test_two_processes_train_and_test_together(
+    command: Callable[..., list[str]], protocol: str, tmp_path: Path, name: str
+) -> None:
+    words = ["--detector_path", name, "--protocol", protocol, *FEW, "--set", "max_steps=12", "--set", "epochs=4"]
+    words += ["--set", "detector.prune=true", "--set", "detector.patience=1"] if name == "cal" else []
+    done = torchrun(2, command("train", *words, "--output", str(tmp_path / "run")), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("run: ") == 1
+    assert len(Scores.load(tmp_path / "run/scores/Toy.csv")) == 24
+    assert (tmp_path / "run/best.safetensors").is_file()
