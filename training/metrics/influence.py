@@ -88,7 +88,7 @@ def difference(first: Estimate, second: Estimate, confidence: float = 0.95) -> D
 
 
 def lacking(label: np.ndarray, cluster: np.ndarray, rows: str = "frames", clusters: str = "videos") -> str | None:
-    """Why these rows have no AUC with an error (``only real frames``, ``fewer than 2 real videos``), None if they do."""
+    """Why these rows have no AUC with error (``only real frames``, ``fewer than 2 real videos``), None if they do."""
     for value, name, other in ((0, "real", "fake"), (1, "fake", "real")):
         own = np.unique(cluster[label == value])
         if len(own) == 0:
