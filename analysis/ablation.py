@@ -13,7 +13,7 @@ from analysis import style
 from analysis.collect import Result, collect
 from analysis.facts import caveats
 from analysis.markdown import markdown_table
-from analysis.matrix import HEADLINES
+from analysis.matrix import HEADLINES, Table
 from analysis.rows import cross_table, metric_names
 from training.core.paths import atomic, shown
 from training.engine.results import COST, METRICS, PLAN, read_json, write_json
@@ -21,6 +21,10 @@ from training.engine.results import COST, METRICS, PLAN, read_json, write_json
 Figure = dict[str, Any]
 FEW = 3
 """Fewer seeds hardly show how much they matter."""
+OF_ATTRIBUTION = tuple(
+    f"frame/{name}" for name in ("all_acc", "known_acc", "novel_acc", "strict_novel_acc", "open_set_auroc", "all_nmi")
+)
+"""What tables of attribution show; the files beside them hold all."""
 
 
 @dataclass(frozen=True)
@@ -96,20 +100,47 @@ def write_table(home: Path) -> str:
 
 
 def markdown(variants: Sequence[Variant]) -> str:
-    """A table per headline metric, the first with seeds and costs, and below them what a reader must know."""
-    sets = list(dict.fromkeys(test_set for variant in variants for test_set in variant.figures))
-    parts = []
-    for number, metric in enumerate(HEADLINES):
-        costs = ["seeds", "parameters", "learning", "frames/s"] if number == 0 else []
-        header = [style.metric_name(metric), *costs, *map(style.dataset_name, sets)]
-        lines = [
-            [v.name, *(_costs(v) if costs else []), *(_text(v.figures.get(name, {}).get(metric)) for name in sets)]
-            for v in variants
-        ]
-        parts.append(markdown_table(header, lines))
+    """The tables, the first with seeds and costs, and below them what a reader must know.
+
+    Of detection, one per headline metric with a column per test set; of attribution, one per test set with a column per
+    metric.
+    """
+    tables = [*_of_detection(variants), *_of_attribution(variants)]
+    for number, (header, lines) in enumerate(tables):
+        header[1:1] = ["seeds", "parameters", "learning", "frames/s"] if number == 0 else []
+        for variant, line in zip(variants, lines, strict=True):
+            line[1:1] = _costs(variant) if number == 0 else []
     told = caveats(result for variant in variants for result in variant.results)
     notes = [*_notes(variants), *(f"{sentence}{f' ({where})' if where else ''}" for sentence, where in told)]
+    parts = [markdown_table(*table) for table in tables]
     return "\n".join([*parts, *(f"- note: {note}" for note in notes)]) + "\n"
+
+
+def _of_detection(variants: Sequence[Variant]) -> Iterator[Table]:
+    for metric in HEADLINES:
+        if sets := _sets(variants, metric):
+            lines = [[v.name, *(_text(v.figures.get(name, {}).get(metric)) for name in sets)] for v in variants]
+            yield [style.metric_name(metric), *map(style.dataset_name, sets)], lines
+
+
+def _of_attribution(variants: Sequence[Variant]) -> Iterator[Table]:
+    for name in _sets(variants, OF_ATTRIBUTION[0]):
+        lines = [
+            [v.name, *(_text(v.figures.get(name, {}).get(metric)) for metric in OF_ATTRIBUTION), _outputs(v, name)]
+            for v in variants
+        ]
+        yield [style.dataset_name(name), *map(style.metric_name, OF_ATTRIBUTION), "outputs used"], lines
+
+
+def _sets(variants: Sequence[Variant], metric: str) -> list[str]:
+    """The test sets that have a figure of this metric."""
+    return list(dict.fromkeys(name for v in variants for name, figures in v.figures.items() if metric in figures))
+
+
+def _outputs(variant: Variant, name: str) -> str:
+    """How many outputs are ever given, seed by seed; once where they agree."""
+    counts = [result.sets[name].counts.get("outputs_used", "-") for result in variant.results if name in result.sets]
+    return ", ".join(map(str, counts if len(set(counts)) > 1 else counts[:1]))
 
 
 def _costs(variant: Variant) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 
 from analysis.ablation import over_seeds, write_table
 from tests.unit.fabricated import scores, write_run
+from tests.unit.test_attribution import scores as attributed
 from training.ablating import cells, read_variants
 from training.assembly import Asked, build
 from training.core.config import Layers
@@ -19,8 +21,9 @@ from training.core.errors import ConfigError
 from training.core.paths import CONFIG
 from training.core.schema import Config
 from training.detectors.base import Detector
-from training.engine.evaluate import evaluate
-from training.engine.results import COST, PLAN, write_json
+from training.engine.evaluate import evaluate, summarize
+from training.engine.evaluators.settings import Settings
+from training.engine.results import COST, METRICS, PLAN, write_json
 
 CLASSES, PERSONS = ["real", "a", "b"], ["x", "y", "z"]
 TINY = Asked(overrides=["backbone.size=tiny", "backbone.weights=random", "data.train=[A]", "data.test=[B]"])
@@ -69,8 +72,11 @@ def test_with_every_part_it_is_the_method_as_its_yaml_has_it(detectors):
 
 
 @pytest.mark.parametrize("path", sorted((CONFIG / "ablation").glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_shipped_file_is_of_a_detector_and_reads(path, tmp_path):
-    _, runs = cells(path.stem, TINY, [1, 2], None, None, tmp_path)
+def test_every_shipped_file_reads(path, tmp_path):
+    of_one = (CONFIG / "detector" / path.name).is_file()
+    known = [] if of_one else ["data.recipe.known=[real, a]", "data.recipe.name=open_world"]
+    asked = replace(TINY, overrides=[*TINY.overrides, *known])
+    _, runs = cells(path.stem if of_one else "supervised", asked, [1, 2], None, str(path), tmp_path)
     assert [cell.seed for cell in runs] == [1] * (len(runs) // 2) + [2] * (len(runs) // 2)
     assert len({cell.folder for cell in runs}) == len(runs)
     assert len({str(cell.cfg) for cell in runs}) == len(runs), "no two runs are the same"
@@ -148,3 +154,28 @@ def test_the_table_has_a_row_per_variant_with_seeds_costs_and_caveats(tmp_path):
         rows = [row for row in csv.DictReader(file) if (row["level"], row["metric"]) == ("video", "auc")]
     assert [float(row["value"]) for row in rows] == pytest.approx([np.mean(aucs[:2]), aucs[2]])
     assert [row["seeds"] for row in json.loads((tmp_path / "table.json").read_text())] == [[7, 7], [7]]
+
+
+def test_methods_of_attribution_stand_against_metrics(tmp_path):
+    plan = [{"name": name, "folder": name, "settings": []} for name in ("cpl", "cal")]
+    write_json(tmp_path / PLAN, {"variants": plan})
+    found = {}
+    for folder, seeds in (("cpl", (1, 2)), ("cal", (1,))):
+        for seed in seeds:
+            run, table = tmp_path / folder / f"seed_{seed}", attributed(seed=seed)
+            write_run(run, {"Faces": table}, detector=folder)
+            summary = summarize({"Faces": table}, folder, str(run), ["attribution"], Settings(resamples=20))
+            write_json(run / METRICS, summary)
+            write_json(run / COST, {})
+            found.setdefault(folder, []).append(evaluate(table, ["attribution"]))
+    lines = write_table(tmp_path).splitlines()
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("|")]
+    assert cells[0][:2] == ["Faces", "seeds"] and cells[0][5:8] == [
+        "frame ACC all",
+        "frame ACC known",
+        "frame ACC novel",
+    ]
+    assert [row[:2] for row in cells[2:]] == [["cpl", "2"], ["cal", "1"]], "no table of detection"
+    mean = np.mean([figures["frame/novel_acc"] for figures in found["cpl"]])
+    assert cells[2][7].startswith(f"{mean:.3f} [") and "±" in cells[2][7] and "±" not in cells[3][7]
+    assert cells[0][-1] == "outputs used" and cells[2][-1] == "5"
