@@ -1,6 +1,6 @@
 """Does every image detector learn as it is configured? Short runs of the real configurations on the demo's faces.
 
-``python benchmarks/short_runs.py`` after ``make demo``: each detector at full size, with its own recipe and optimizer,
+``python -m benchmarks.short_runs`` after ``make demo``: each detector at full size, with its own recipe and optimizer,
 for the steps of ``config/protocol/short.yaml``; the losses at both ends and the test figures with their intervals go
 to ``benchmarks/results/short_runs.json`` and ``.md``. Stopped, the same command goes on with the next detector.
 """
