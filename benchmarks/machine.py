@@ -30,3 +30,12 @@ def _processor() -> str:
     lines = file.read_text().splitlines() if file.is_file() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, platform.processor())
+
+
+def peak_mib() -> int:
+    """The most memory that this process has held, in MiB (Linux).
+
+    ``getrusage`` would not do: a process starts with the peak of the one that started it.
+    """
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return round(next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024)

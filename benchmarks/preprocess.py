@@ -12,7 +12,6 @@ import argparse
 import cProfile
 import json
 import pstats
-import resource
 import tempfile
 import time
 from collections import Counter
@@ -27,7 +26,7 @@ from tqdm import tqdm
 
 from benchmarks import incumbent
 from benchmarks.film import film
-from benchmarks.machine import describe
+from benchmarks.machine import describe, peak_mib
 from preprocessing.executors import run
 from preprocessing.faces.align import FIVE_POINTS, carry
 from preprocessing.faces.models import LANDMARKS
@@ -165,16 +164,22 @@ def profiled(function: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
 
 
 def at_work(count: int, video: Path, folder: Path, copies: int) -> Row:
-    """Videos per minute (wall) of ``count`` workers once all are under way, and the memory of the largest so far."""
-    ends = []
+    """Videos per minute (wall) of ``count`` workers once all are under way, and the memory of the largest."""
+    ends, peaks = [], []
     tasks = [_task(video, "fast", folder / "copies", f"{i}") for i in range(copies)]
-    for _, result in run(process, tasks, count):
+    for _, result in run(_work, tasks, count):
         if isinstance(result, Exception):
             raise result
         ends.append(time.perf_counter())
+        peaks.append(result)
     rate = (copies - count) / (ends[-1] - ends[count - 1]) * 60
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    return {"workers": count, "videos_per_minute": round(rate, 1), "peak_mib": round(peak)}
+    return {"workers": count, "videos_per_minute": round(rate, 1), "peak_mib": max(peaks)}
+
+
+def _work(task: Task) -> int:
+    """Do it, and say how much memory this worker has taken so far."""
+    process(task)
+    return peak_mib()
 
 
 def dfdc(row: Row, mode: str) -> int:
