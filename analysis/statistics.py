@@ -24,7 +24,7 @@ from training.engine.evaluators.settings import Settings
 from training.metrics.calibration import edges_of, reliability
 
 Line = dict[str, Any]
-CARRIED = ("@source", "@best", "gap")
+CARRIED = ("@source", "gap")
 CALIBRATION = ("ece", "brier")
 SECTIONS = {
     "figures": ("Figures", "In brackets the middle 95 % of what resampled test videos give."),
@@ -65,13 +65,14 @@ ONLY_IN_FILES = {"reliability"}
 def sections(results: Sequence[Result], settings: Settings, groups: tuple[str, Groups] | None = None) -> list[Section]:
     """All that can be said of some runs; ``groups`` as :func:`analysis.groups.read_groups` gives them."""
     every = load(results, settings)
+    together = transfer.pools(every)
     lines = {
         "figures": _figures(every, carried=False),
         "carried": _figures(every, carried=True),
         "pairs": pairs.compare_all(every),
         "seeds": seeds.spread(results, every),
-        "cross_auc": transfer.across(every),
-        "pooled_auc": transfer.pooled(every),
+        "cross_auc": transfer.across(together),
+        "pooled_auc": transfer.pooled(together),
         "drift": transfer.drift(every),
         "breakdown": breakdown.broken_down(every, *(groups or ())),
         "coverage": uncovered.covered(every),

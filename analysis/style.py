@@ -18,7 +18,6 @@ METRICS = {
     "tpr@source": "TPR@source",
     "acc@source": "ACC@source",
     "bacc@source": "BACC@source",
-    "bacc@best": "BACC@best",
     "gap": "gap to best",
     "ece": "ECE",
     "ece_mass": "ECE (equal mass)",

@@ -15,6 +15,7 @@ from training.engine.evaluators.calibration import calibration, per_level
 from training.engine.evaluators.detection import Ranked, ranked
 from training.engine.evaluators.settings import Settings, clusters, levels
 from training.engine.results import Scores, scores_path
+from training.metrics.influence import area, lacking
 from training.metrics.ranking import THRESHOLD
 
 
@@ -139,3 +140,14 @@ def figure_columns(figure: Mapping[str, Any]) -> dict[str, Any]:
     """Value, bounds and what is to be said of them, as columns."""
     note = figure.get("undefined") or figure.get("no_interval")
     return {"value": figure["value"], "low": figure.get("low"), "high": figure.get("high"), "note": note}
+
+
+def auc_columns(
+    label: np.ndarray, score: np.ndarray, cluster: np.ndarray, level: str, settings: Settings
+) -> dict[str, Any]:
+    """The AUC of ``(N,)`` rows of one level with bounds by DeLong's method, or why there is none, as columns."""
+    if reason := lacking(label, cluster, f"{level}s", f"{settings.cluster}s"):
+        return {"value": None, "low": None, "high": None, "note": reason}
+    found = area(label, score, cluster, int(cluster.max()) + 1)
+    low, high = found.bounds(settings.confidence)
+    return {"value": found.value, "low": low, "high": high, "note": None}

@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from analysis.tested import Tested, grouped
-from training.engine.evaluators.settings import Settings, clusters
+from analysis.tested import Tested, auc_columns, grouped
+from training.engine.evaluators.settings import clusters
 from training.engine.results import COLUMNS, Scores, codes
 from training.metrics.drift import resampled_wasserstein, wasserstein
-from training.metrics.influence import area, lacking
 from training.metrics.statistics import bounds
 
 Line = dict[str, Any]
@@ -23,6 +22,7 @@ Line = dict[str, Any]
 class Pool:
     """All test sets of a run at one level, their rows one after the other."""
 
+    sets: Sequence[Tested]
     rows: Scores
     part: np.ndarray
     """``(N,)`` number of the set."""
@@ -30,8 +30,6 @@ class Pool:
     """``(N,)``; sets that share videos share clusters."""
     first: np.ndarray
     """``(N,)`` whether no earlier row is the same frame."""
-    settings: Settings
-    level: str
 
     @staticmethod
     def of(sets: Sequence[Tested]) -> Pool:
@@ -41,42 +39,46 @@ class Pool:
         first = np.zeros(len(rows), dtype=bool)
         first[np.unique(key, return_index=True)[1]] = True
         part = np.repeat(np.arange(len(sets)), [len(one.rows) for one in sets])
-        return Pool(rows, part, clusters(rows, sets[0].settings), first, sets[0].settings, sets[0].level)
+        return Pool(sets, rows, part, clusters(rows, sets[0].settings), first)
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The columns that say whose figures a line holds."""
+        return {"run": self.sets[0].run, "level": self.sets[0].level}
 
     def auc(self, rows: np.ndarray) -> Line:
         """AUC of the rows where a mask holds, with bounds or why there is none."""
-        label, cluster = self.rows.label[rows], self.cluster[rows]
-        if reason := lacking(label, cluster, f"{self.level}s", f"{self.settings.cluster}s"):
-            return {"value": None, "low": None, "high": None, "note": reason}
-        found = area(label, self.rows.fake_prob[rows], cluster, int(cluster.max()) + 1)
-        low, high = found.bounds(self.settings.confidence)
-        return {"value": found.value, "low": low, "high": high, "note": None}
+        columns = self.rows.label[rows], self.rows.fake_prob[rows], self.cluster[rows]
+        return auc_columns(*columns, self.sets[0].level, self.sets[0].settings)
 
 
-def across(every: Sequence[Tested]) -> list[Line]:
-    """AUC of the reals of one set against the fakes of another, per run and level, for all ordered pairs of sets.
+def pools(every: Sequence[Tested]) -> list[Pool]:
+    """Per run and level its test sets together, where there are several."""
+    return [Pool.of(sets) for sets in grouped(every, "run", "level").values() if len(sets) > 1]
+
+
+def across(together: Sequence[Pool]) -> list[Line]:
+    """AUC of the reals of one set against the fakes of another, for all ordered pairs of sets.
 
     A detector that knows forgery and not data sets has about the same AUC off the diagonal as on it.
     """
-    lines = []
-    for (run, level), sets in grouped(every, "run", "level").items():
-        pool = Pool.of(sets) if len(sets) > 1 else None
-        for i, reals in enumerate(sets if pool else ()):
-            for j, fakes in enumerate(sets):
-                rows = np.where(pool.rows.label == 0, pool.part == i, pool.part == j)
-                named = {"run": run, "level": level, "reals": reals.test_set, "fakes": fakes.test_set}
-                lines.append(named | pool.auc(rows))
-    return lines
+    return [
+        pool.named
+        | {"reals": reals.test_set, "fakes": fakes.test_set}
+        | pool.auc(np.where(pool.rows.label == 0, pool.part == i, pool.part == j))
+        for pool in together
+        for i, reals in enumerate(pool.sets)
+        for j, fakes in enumerate(pool.sets)
+    ]
 
 
-def pooled(every: Sequence[Tested]) -> list[Line]:
+def pooled(together: Sequence[Pool]) -> list[Line]:
     """AUC of all sets of a run as one, which needs scores that mean the same on each, beside the mean of their own."""
     lines = []
-    for (run, level), sets in grouped(every, "run", "level").items():
-        own = [one.figures["auc"]["value"] for one in sets]
-        if len(sets) > 1 and None not in own:
-            pool = Pool.of(sets)
-            named = {"run": run, "level": level, "test_sets": " + ".join(one.test_set for one in sets)}
+    for pool in together:
+        own = [one.figures["auc"]["value"] for one in pool.sets]
+        if None not in own:
+            named = pool.named | {"test_sets": " + ".join(one.test_set for one in pool.sets)}
             lines.append(named | pool.auc(pool.first) | {"mean_of_own": float(np.mean(own))})
     return lines
 

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from analysis.tested import Tested
+from analysis.tested import Tested, auc_columns
 from training.core.coverage import Faceless
 from training.engine.evaluators.settings import clusters, levels
-from training.engine.results import COLUMNS, Scores
-from training.metrics.influence import area, lacking
+from training.engine.results import COLUMNS, Scores, codes
 
 Line = dict[str, Any]
-Fill = Callable[[np.ndarray], np.ndarray]
-LEFT_OUT = "left out"
-WAYS: dict[str, Fill] = {
-    "counted as real": lambda label: np.zeros(len(label)),
-    "counted as fake": lambda label: np.ones(len(label)),
-    "best case": lambda label: label.astype(np.float64),
-    "worst case": lambda label: 1.0 - label,
-}
-"""What a frame without a face is taken to score, given its true label."""
 
 
 def covered(every: Sequence[Tested]) -> list[Line]:
-    """AUC with frames without a face left out, and taken for this or that; the last two bound all they could score.
+    """AUC with frames without a face left out, counted as real, counted as fake, and taken for the best and the worst.
 
     Of each video as large a share of its scored rows is added as of its sampled frames had no face; a video that shows
     none at all comes back whole. Video scores are means over both kinds.
@@ -44,47 +33,45 @@ def _lines(one: Tested, faceless: Sequence[Faceless]) -> Iterator[Line]:
         "fake_frames": int((label == 1).sum()),
         "videos_without_any": sum(video.with_face == 0 for video in faceless),
     }
-    for way, filled in {LEFT_OUT: one.rows, **{way: fill_in(rows, added, fill) for way, fill in WAYS.items()}}.items():
-        for level, own in levels(filled, one.settings).items():
-            yield {
-                "run": one.run,
-                "test_set": one.test_set,
-                "level": level,
-                "faceless": way,
-                **_auc(own, level, one),
-                **counts,
-            }
+    as_real = levels(rows, one.settings)
+    as_fake = levels(replace(rows, fake_prob=np.where(added, 1.0, rows.fake_prob)), one.settings)
+    for level, left in levels(one.rows, one.settings).items():
+        named = {"run": one.run, "test_set": one.test_set, "level": level}
+        found = {"left out": auc_columns(left.label, left.fake_prob, clusters(left, one.settings), level, one.settings)}
+        label, cluster = as_real[level].label, clusters(as_real[level], one.settings)
+        for way, prob in ways(label, as_real[level].fake_prob, as_fake[level].fake_prob).items():
+            found[way] = auc_columns(label, prob, cluster, level, one.settings)
+        yield from (named | {"faceless": way} | columns | counts for way, columns in found.items())
+
+
+def ways(label: np.ndarray, as_real: np.ndarray, as_fake: np.ndarray) -> dict[str, np.ndarray]:
+    """Scores ``(N,)`` for each way of taking frames without a face, from those with all of them taken for real or fake.
+
+    Nothing that a detector could say of them gives an AUC outside the best and the worst case.
+    """
+    return {
+        "counted as real": as_real,
+        "counted as fake": as_fake,
+        "best case": np.where(label == 1, as_fake, as_real),
+        "worst case": np.where(label == 1, as_real, as_fake),
+    }
 
 
 def completed(scores: Scores, faceless: Sequence[Faceless]) -> tuple[Scores, np.ndarray]:
-    """The rows with those that have no face behind them, and a mask of the latter ``(N,)``, whose scores are 0 yet."""
-    videos = Counter(zip(scores.dataset.tolist(), scores.video.tolist(), strict=True))
-    most = max(videos.values(), default=0)
+    """The rows, then those that have no face, with score 0; and a mask ``(N,)`` of the latter."""
+    video = codes(scores.dataset, scores.video)[0]
+    size, first = np.bincount(video), np.unique(video, return_index=True)[1]
+    sizes = dict(zip(zip(scores.dataset[first], scores.video[first], strict=True), size.tolist(), strict=True))
     extra: list[tuple[Any, ...]] = []
-    for video in faceless:
-        scored = videos[video.dataset, video.video]
-        missing = round(video.without_face * scored / video.with_face) if scored else min(video.without_face, most)
-        facts = (video.label, video.method, video.source, video.compression, 0.0)
-        extra += [(video.dataset, video.video, frame, *facts) for frame in range(missing)]
+    for one in faceless:
+        scored = sizes.get((one.dataset, one.video), 0)
+        whole = min(one.without_face, int(size.max(initial=0)))
+        missing = round(one.without_face * scored / one.with_face) if scored else whole
+        facts = (one.label, one.method, one.source, one.compression, 0.0)
+        extra += [(one.dataset, one.video, frame, *facts) for frame in range(missing)]
     columns = list(zip(*extra, strict=True)) or [()] * len(COLUMNS)
     joined = {
         name: np.concatenate([getattr(scores, name), np.array(column, dtype=getattr(scores, name).dtype)])
         for name, column in zip(COLUMNS, columns, strict=True)
     }
     return Scores(**joined), np.arange(len(scores) + len(extra)) >= len(scores)
-
-
-def fill_in(rows: Scores, added: np.ndarray, fill: Fill) -> Scores:
-    """The rows, with scores by ``fill`` where ``added`` holds."""
-    prob = rows.fake_prob.copy()
-    prob[added] = fill(rows.label[added])
-    return replace(rows, fake_prob=prob)
-
-
-def _auc(rows: Scores, level: str, one: Tested) -> Line:
-    cluster = clusters(rows, one.settings)
-    if reason := lacking(rows.label, cluster, f"{level}s", f"{one.settings.cluster}s"):
-        return {"value": None, "low": None, "high": None, "note": reason}
-    found = area(rows.label, rows.fake_prob, cluster, int(cluster.max()) + 1)
-    low, high = found.bounds(one.settings.confidence)
-    return {"value": found.value, "low": low, "high": high, "note": None}

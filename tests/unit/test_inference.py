@@ -16,8 +16,8 @@ from analysis.pairs import compare_all
 from analysis.seeds import repeats, spread
 from analysis.statistics import SECTIONS, main, sections
 from analysis.tested import load, measured
-from analysis.transfer import across, drift, pooled
-from analysis.uncovered import completed, covered, fill_in
+from analysis.transfer import across, drift, pooled, pools
+from analysis.uncovered import completed, covered
 from tests.unit.fabricated import scores, write_run
 from training.core.coverage import Faceless, faceless_path, read_faceless, write_faceless
 from training.core.errors import DataError
@@ -42,7 +42,7 @@ def auc(rows):
 
 def test_cross_auc_takes_reals_of_one_set_and_fakes_of_another():
     sets = {"A": scores("A", seed=1), "B": scores("B", separation=0.3, seed=2)}
-    lines = across([at(table) for table in sets.values()])
+    lines = across(pools([at(table) for table in sets.values()]))
     assert [(line["reals"], line["fakes"]) for line in lines] == [("A", "A"), ("A", "B"), ("B", "A"), ("B", "B")]
     for line in lines:
         reals, fakes = sets[line["reals"]], sets[line["fakes"]]
@@ -53,7 +53,7 @@ def test_cross_auc_takes_reals_of_one_set_and_fakes_of_another():
 
 def test_a_set_without_a_class_has_its_reason_and_takes_part_in_the_others():
     first, second = scores("A"), scores("B")
-    lines = across([at(first), at(second.select(second.label == 1))])
+    lines = across(pools([at(first), at(second.select(second.label == 1))]))
     notes = {(line["reals"], line["fakes"]): line["note"] for line in lines}
     assert notes == {("A", "A"): None, ("A", "B"): None, ("B", "A"): "only fake frames", ("B", "B"): "only fake frames"}
 
@@ -61,7 +61,7 @@ def test_a_set_without_a_class_has_its_reason_and_takes_part_in_the_others():
 def test_pooling_counts_rows_that_sets_share_once():
     whole = scores("A", methods=("Deepfakes", "FaceSwap"))
     parts = [whole.select(np.isin(whole.method, ("real", method))) for method in ("Deepfakes", "FaceSwap")]
-    [line] = pooled([at(part) for part in parts])
+    [line] = pooled(pools([at(part) for part in parts]))
     assert line["value"] == auc(whole)
     assert line["mean_of_own"] == pytest.approx(np.mean([roc_auc_score(p.label, p.fake_prob) for p in parts]))
 
@@ -70,7 +70,8 @@ def test_shifted_scores_lower_the_pooled_auc_and_drift():
     first = scores("A", separation=2.0)
     second = replace(first, dataset=np.full(len(first), "B"), fake_prob=0.3 * first.fake_prob)
     both = [at(first, "video"), at(second, "video")]
-    assert pooled(both)[0]["value"] < pooled(both)[0]["mean_of_own"] - 0.03
+    [line] = pooled(pools(both))
+    assert line["value"] < line["mean_of_own"] - 0.03
     for line, label in zip(drift(both), (0, 1), strict=True):
         own = [one.rows.fake_prob[one.rows.label == label] for one in both]
         assert line["value"] == pytest.approx(wasserstein_distance(*own))
@@ -161,7 +162,9 @@ def test_frames_without_a_face_are_added_by_their_share_and_bound_what_they_coul
     for level in ("frame", "video"):
         low, high = (lines[f"{case} case", level]["value"] for case in ("worst", "best"))
         for prob in [np.zeros(6), np.ones(6), *rng.random((20, 6))]:
-            tried = fill_in(rows, added, lambda _, prob=prob: prob)
+            scored = rows.fake_prob.copy()
+            scored[added] = prob
+            tried = replace(rows, fake_prob=scored)
             own = tried if level == "frame" else tried.by_video()
             assert low - 1e-9 <= roc_auc_score(own.label, own.fake_prob) <= high + 1e-9
     assert lines["counted as real", "frame"]["value"] == auc(rows), "added rows score 0"

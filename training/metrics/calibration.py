@@ -95,40 +95,27 @@ def carried(threshold: float) -> list[Metric]:
         Metric("fpr@source", partial(fpr_at, threshold=threshold), higher_is_better=False, needs=(0,)),
         Metric("acc@source", partial(acc_at, threshold=threshold), needs=()),
         Metric("bacc@source", partial(balanced_at, threshold=threshold)),
-        Metric("bacc@best", best_balanced, biased=True),
         Metric("gap", partial(gap, threshold=threshold), higher_is_better=False, biased=True),
     ]
 
 
 def balanced_at(counts: Counts, threshold: float) -> float:
     """Mean of the shares of fakes and of reals on the right side of ``threshold``."""
-    return _balanced(counts, _gained(*counts.at(threshold), counts))
-
-
-def best_balanced(counts: Counts) -> float:
-    """The highest balanced accuracy that any threshold gives."""
-    return _balanced(counts, _most_gained(counts))
+    fakes, reals = counts.totals
+    return (1 + _gained(*counts.at(threshold), counts) / (fakes * reals)) / 2
 
 
 def gap(counts: Counts, threshold: float) -> float:
-    """How much balanced accuracy ``threshold`` loses against the best one."""
+    """How much balanced accuracy ``threshold`` loses against the best one for these rows."""
     fakes, reals = counts.totals
-    return (_most_gained(counts) - _gained(*counts.at(threshold), counts)) / (2 * fakes * reals)
+    most = max(int(_gained(f.astype(np.int64), r.astype(np.int64), counts).max()) for f, r in counts.pieces())
+    return (most - _gained(*counts.at(threshold), counts)) / (2 * fakes * reals)
 
 
 def _gained(caught: Any, alarms: Any, counts: Counts) -> Any:
     """Youden's index times both totals, an exact number."""
     fakes, reals = counts.totals
     return caught * reals - alarms * fakes
-
-
-def _most_gained(counts: Counts) -> int:
-    return max(int(_gained(f.astype(np.int64), r.astype(np.int64), counts).max()) for f, r in counts.pieces())
-
-
-def _balanced(counts: Counts, gained: int) -> float:
-    fakes, reals = counts.totals
-    return (1 + gained / (fakes * reals)) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,25 +138,27 @@ def edges_of(prob: np.ndarray, kind: Literal["width", "mass"], bins: int = BINS)
 
 def reliability(label: np.ndarray, prob: np.ndarray, edges: np.ndarray) -> Curve:
     """The curve over the bins between ``edges``; a probability on an edge belongs below it."""
-    rows, probs, fakes = bin_sums(label, prob, edges, np.zeros(len(label), np.int64), 1)[0].reshape(3, -1)
+    cell, bins = np.searchsorted(edges, prob), len(edges) + 1
+    rows, probs, fakes = (np.bincount(cell, weight, bins) for weight in (None, prob, label))
     with np.errstate(invalid="ignore"):
-        return Curve(rows.astype(np.int64), probs / rows, fakes / rows)
+        return Curve(rows, probs / rows, fakes / rows)
 
 
-def bin_sums(label: np.ndarray, prob: np.ndarray, edges: np.ndarray, cluster: np.ndarray, clusters: int) -> np.ndarray:
-    """Per cluster number of rows, sum of probabilities and number of fakes in each bin: ``(clusters, 3 * bins)``."""
+def excesses(label: np.ndarray, prob: np.ndarray, edges: np.ndarray, cluster: np.ndarray, clusters: int) -> np.ndarray:
+    """Per cluster by how much probabilities exceed fakes in each bin, and its rows: ``(clusters, bins + 1)``."""
     bins = len(edges) + 1
     cell = cluster * bins + np.searchsorted(edges, prob)
-    sums = [np.bincount(cell, weight, clusters * bins).reshape(clusters, bins) for weight in (None, prob, label)]
-    return np.concatenate(sums, axis=1)
+    excess = np.bincount(cell, prob - label, clusters * bins).reshape(clusters, bins)
+    return np.column_stack([excess, np.bincount(cluster, minlength=clusters)])
 
 
 def ece(sums: np.ndarray) -> np.ndarray:
-    """Expected calibration error of ``(R, 3 * bins)`` sums over clusters: how far probabilities and shares of fakes lie
-    apart, over bins by their rows. Of the probability of fake, not of the likelier class: 0.1 is as serious as 0.9.
+    """Expected calibration error of ``(R, bins + 1)`` sums of :func:`excesses` over clusters.
+
+    How far probability and share of fakes lie apart, over bins by their rows. Of the probability of fake, not of the
+    likelier class as in Guo et al.: a 0.1 that should be 0.3 is as serious as a 0.9 that should be 0.7.
     """
-    rows, probs, fakes = np.split(sums, 3, axis=-1)
-    return np.abs(probs - fakes).sum(-1) / rows.sum(-1)
+    return np.abs(sums[..., :-1]).sum(-1) / sums[..., -1]
 
 
 def brier(label: np.ndarray, prob: np.ndarray) -> float:

@@ -20,6 +20,8 @@ from training.metrics.ranking import Metric, Ranking
 
 FEW = 20
 """Clusters of a class below which an interval should be read as too narrow."""
+TOGETHER = 64
+"""Resamples that are added up as one product of matrices."""
 MIXED = -1
 """Stratum of the clusters that hold rows of several classes."""
 
@@ -66,7 +68,11 @@ def resample_sums(
 ) -> np.ndarray:
     """As :func:`resample`, of what is added up: ``(C, K)`` sums per cluster give ``(resamples, K)`` totals."""
     groups, rng = strata(label, cluster), np.random.default_rng(seed)
-    return np.stack([draw(groups, rng) @ sums for _ in range(resamples)])
+    totals = np.empty((resamples, sums.shape[1]))
+    for start in range(0, resamples, TOGETHER):
+        part = totals[start : start + TOGETHER]
+        part[:] = np.stack([draw(groups, rng) for _ in part]).astype(np.float64) @ sums
+    return totals
 
 
 def table_intervals(

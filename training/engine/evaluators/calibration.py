@@ -10,7 +10,7 @@ import numpy as np
 
 from training.engine.evaluators.settings import Figure, Settings, clusters, levels
 from training.engine.results import Scores
-from training.metrics.calibration import Calibration, bin_sums, ece, edges_of, fit
+from training.metrics.calibration import Calibration, ece, edges_of, excesses, fit
 from training.metrics.statistics import bounds, resample_sums, too_few
 
 SCALED = "@scaled"
@@ -77,7 +77,7 @@ def _summed(label: np.ndarray, prob: np.ndarray, cluster: np.ndarray) -> list[Pa
     """In the order of FIGURES. Bins stay as these rows make them when clusters are drawn."""
     count = int(cluster.max()) + 1
     squares = np.stack([np.bincount(cluster), np.bincount(cluster, (prob - label) ** 2)], axis=1)
-    bins = [bin_sums(label, prob, edges_of(prob, kind), cluster, count) for kind in ("width", "mass")]
+    bins = [excesses(label, prob, edges_of(prob, kind), cluster, count) for kind in ("width", "mass")]
     return [*((sums, ece) for sums in bins), (squares, lambda sums: sums[:, 1] / sums[:, 0])]
 
 
