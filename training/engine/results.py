@@ -171,15 +171,19 @@ def merge(parts: Sequence[Scores]) -> Scores:
 
 def codes(*columns: np.ndarray) -> tuple[np.ndarray, int]:
     """Number the distinct rows of one or more text columns from 0 on, in sorted order: ``((N,) int64, how many)``."""
-    joined = np.zeros(len(columns[0]), dtype=np.int64)
+    # The frames of a video mostly follow each other: only the first row of each run of equal ones is looked up.
+    new = np.ones(len(columns[0]), dtype=bool)
+    new[1:] = np.any([column[1:] != column[:-1] for column in columns], axis=0)
+    first = np.flatnonzero(new)
+    joined = np.zeros(len(first), dtype=np.int64)
     for column in columns:
         index: dict[str, int] = {}
-        code = np.fromiter((index.setdefault(value, len(index)) for value in column), np.int64, len(column))
+        code = np.fromiter((index.setdefault(value, len(index)) for value in column[first]), np.int64, len(first))
         rank = np.empty(len(index), dtype=np.int64)
         rank[[index[value] for value in sorted(index)]] = np.arange(len(index))
         joined = joined * len(index) + rank[code]
     distinct, code = np.unique(joined, return_inverse=True)
-    return code, len(distinct)
+    return np.repeat(code, np.diff(first, append=len(new))), len(distinct)
 
 
 def save_features(path: Path, scores: Scores, features: np.ndarray) -> None:
