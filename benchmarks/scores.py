@@ -1,9 +1,9 @@
 """How long ``python -m analysis.statistics`` takes and how much memory it needs, for a million frame scores by default.
 
-``python -m benchmarks.statistics`` draws scores of two runs that differ in their seed on two test sets (32 frames per
+``python -m benchmarks.scores`` draws scores of two runs that differ in their seed on two test sets (32 frames per
 video, four methods, two compressions, groups, frames without a face, a source's threshold and temperature), runs the
 command on their files as a process of its own, with 1,000 resamples of videos at both levels, and writes
-``benchmarks/results/statistics.json``. What was measured with another number of scores stays in that file.
+``benchmarks/results/scores.json``. What was measured with another number of scores stays in that file.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from training.engine.evaluators.calibration import fitted
 from training.engine.evaluators.settings import Settings
 from training.engine.results import CONFIG, METRICS, Scores, scores_path, write_json
 
-RESULT = ROOT / "benchmarks" / "results" / "statistics.json"
+RESULT = ROOT / "benchmarks" / "results" / "scores.json"
 METHODS = ("real", "Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures")
 SETS = ("FaceForensics++", "Celeb-DF-v2")
 SEEDS = (1, 2)
