@@ -27,7 +27,7 @@ from tqdm import tqdm
 from benchmarks import incumbent
 from benchmarks.film import film
 from benchmarks.machine import describe, peak_mib
-from preprocessing.executors import run
+from preprocessing.executors import Work, run
 from preprocessing.faces.align import FIVE_POINTS, carry
 from preprocessing.faces.models import LANDMARKS
 from preprocessing.faces.video import VIDEO_SUFFIXES, open_media
@@ -167,7 +167,7 @@ def at_work(count: int, video: Path, folder: Path, copies: int) -> Row:
     """Videos per minute (wall) of ``count`` workers once all are under way, and the memory of the largest."""
     ends, peaks = [], []
     tasks = [_task(video, "fast", folder / "copies", f"{i}") for i in range(copies)]
-    for _, result in run(_work, tasks, count):
+    for _, result in run(Work(_work), tasks, count):
         if isinstance(result, Exception):
             raise result
         ends.append(time.perf_counter())
