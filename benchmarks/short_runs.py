@@ -71,7 +71,8 @@ def train(name: str, folder: Path) -> None:
 
     shutil.rmtree(folder, ignore_errors=True)
     random = zoo.overlay(read_yaml(find_yaml(name, "detector")), weights="random")  # so that no hub need be there
-    run(configure(name, None, Asked("short", {"random weights": random, "its plan": PLANS[name]})), Places(output=folder))
+    asked = Asked("short", {"random weights": random, "its plan": PLANS[name]})
+    run(configure(name, None, asked), Places(output=folder))
 
 
 def row(name: str, folder: Path) -> dict[str, Any]:
