@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from training.engine.results import (
 )
 
 TEST = "test"
-"""Folder inside a run that a later test writes to."""
+"""Folder inside a run; later tests write to it, or to folders in it that are called after the time."""
 
 
 @dataclass(frozen=True)
@@ -91,16 +91,30 @@ class Result:
     environment: dict[str, Any] = field(default_factory=dict)
     log: list[dict[str, Any]] = field(default_factory=list)
 
+    def left(self, name: str) -> list[Path]:
+        """The files of that name which training and tests left in the run, the latest last."""
+        return sorted(self.folder.rglob(name)) if self.folder.is_dir() else []
+
     @property
     def trained_on(self) -> list[str]:
         """Names of the training sets; empty where no configuration was kept."""
         return (self.config.get("data") or {}).get("train") or []
+
+    def with_switches(self, test_set: str) -> str:
+        """The display name with the compatibility switches of a test set."""
+        return with_switches(self.label, self.sets[test_set].compat)
 
     @property
     def recipe(self) -> dict[str, Any]:
         """The recipe's name and arguments; empty where no configuration was kept."""
         said = (self.config.get("data") or {}).get("recipe") or {}
         return {"name": said} if isinstance(said, str) else said
+
+
+def with_switches(label: str, compat: Mapping[str, str]) -> str:
+    """``Xception [video_key=folder]``: switches that change what figures mean are part of a run's name."""
+    marks = ", ".join(f"{key}={value}" for key, value in compat.items())
+    return f"{label} [{marks}]" if marks else label
 
 
 def collect(paths: Iterable[Path]) -> list[Result]:
@@ -122,18 +136,23 @@ def _places(path: Path) -> list[Path]:
     if path.is_file() and path.name != METRICS:
         return [path]
     at = path.parent if path.name == METRICS else path
-    found = [at / METRICS] if (at / METRICS).is_file() else sorted(at.rglob(METRICS))
+    if (at / METRICS).is_file():
+        return [_run_of(at, at)]
+    found = sorted(at.rglob(METRICS))
     if not found:
         raise DataError(f"{shown(path)}: no {METRICS} there or below; test first: python training/test.py --help")
-    return list(dict.fromkeys(_run_of(file.parent) for file in found))
+    of_runs = (_run_of(at, at.parent if at.parent.name == TEST else at) for at in (file.parent for file in found))
+    return list(dict.fromkeys(of_runs))
 
 
-def _run_of(folder: Path) -> Path:
-    return folder.parent if folder.name == TEST and (folder.parent / CONFIG).is_file() else folder
+def _run_of(folder: Path, tests: Path) -> Path:
+    """The run whose ``tests`` the results in ``folder`` belong to, else ``folder`` itself."""
+    return tests.parent if tests.name == TEST and (tests.parent / CONFIG).is_file() else folder
 
 
 def _read(folder: Path) -> Result:
-    trees = {at: _tree(at / METRICS) for at in (folder, folder / TEST) if (at / METRICS).is_file()}
+    tests = (folder, folder / TEST, *sorted((folder / TEST).glob("*")))
+    trees = {at: _tree(at / METRICS) for at in tests if (at / METRICS).is_file()}
     sets = {name: test_set for at, tree in trees.items() for name, test_set in _sets(at, tree).items()}
     config, environment, log = folder / CONFIG, folder / ENVIRONMENT, folder / LOG
     known = read_json(environment) if environment.is_file() else {}

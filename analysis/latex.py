@@ -14,10 +14,15 @@ ESCAPES = {
 BOUNDS = re.compile(r"\[(-?\d\.\d+), (-?\d\.\d+)\]")
 
 
-def latex_table(header: Sequence[str], lines: Sequence[Sequence[str]], bold: Iterable[tuple[int, int]] = ()) -> str:
-    """A ``tabular`` with small intervals; ``bold`` cells, by line and column from 0, stand out."""
-    marked = set(bold)
-    rows = [[_cell(text, (at, n) in marked) for n, text in enumerate(line)] for at, line in enumerate(lines)]
+def latex_table(
+    header: Sequence[str],
+    lines: Sequence[Sequence[str]],
+    bold: Iterable[tuple[int, int]] = (),
+    underlined: Iterable[tuple[int, int]] = (),
+) -> str:
+    """A ``tabular`` with small intervals; ``bold`` and ``underlined`` cells, by line and column from 0, stand out."""
+    commands = dict.fromkeys(underlined, "underline") | dict.fromkeys(bold, "textbf")
+    rows = [[_cell(text, commands.get((at, n))) for n, text in enumerate(line)] for at, line in enumerate(lines)]
     body = [" & ".join(cells) + r" \\" for cells in ([escaped(text) for text in header], *rows)]
     begin = rf"\begin{{tabular}}{{l{'c' * (len(header) - 1)}}}"
     return "\n".join([begin, r"\toprule", body[0], r"\midrule", *body[1:], r"\bottomrule", r"\end{tabular}"]) + "\n"
@@ -28,10 +33,10 @@ def escaped(text: str) -> str:
     return "".join(ESCAPES.get(character, character) for character in text)
 
 
-def _cell(text: str, bold: bool) -> str:
+def _cell(text: str, command: str | None) -> str:
     interval = BOUNDS.search(text)
     value = text[: interval.start()].rstrip() if interval else text
-    shown = rf"\textbf{{{escaped(value)}}}" if bold else escaped(value)
+    shown = rf"\{command}{{{escaped(value)}}}" if command else escaped(value)
     if interval is None:
         return shown
     rest = escaped(text[interval.end() :])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from analysis import style
-from analysis.collect import Result
+from analysis.collect import Result, with_switches
 from training.core.paths import shown
 from training.metrics.ranking import METRICS
 
@@ -35,8 +35,7 @@ class Row:
     @property
     def name(self) -> str:
         """The run's display name, with the compatibility switches."""
-        marks = ", ".join(f"{key}={value}" for key, value in self.compat.items())
-        return self.label + (f" [{marks}]" if marks else "")
+        return with_switches(self.label, self.compat)
 
 
 def cross_table(results: Iterable[Result]) -> list[Row]:

@@ -41,8 +41,8 @@ def repeats(results: Sequence[Result]) -> list[list[Result]]:
 
 
 def _of(runs: Sequence[Result], every: Sequence[Tested]) -> list[Tested]:
-    labels = {run.label for run in runs}
-    return [one for one in every if one.label in labels]
+    names = {run.with_switches(test_set) for run in runs for test_set in run.sets}
+    return [one for one in every if one.run in names]
 
 
 def _over(found: Sequence[Tested], metric: str) -> Iterator[Line]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +14,31 @@ from analysis.collect import Result, collect
 from analysis.facts import caveats
 from analysis.literature import literature, published
 from analysis.markdown import markdown_table
-from analysis.matrix import HEADLINES, Table, latex, matrix
+from analysis.marks import LEGEND, Marks, marks
+from analysis.matrix import HEADLINES, Table, latex, matrix, write_matrix
 from analysis.rows import Row, blocks, cross_table, metric_names, of_attribution, of_detection, ranked
 from training.core.cli import add_debug, run_entry
 from training.core.paths import atomic, shown
 from training.engine.results import write_json
 
 
-def markdown(rows: Sequence[Row]) -> str:
+def markdown(rows: Sequence[Row], found: Mapping[str, Marks] | None = None) -> str:
     """All figures as Markdown, padded so that it reads well in a terminal: detection, then attribution.
 
-    Of one run: metrics against test sets. Of several: runs against test sets for the headline metrics, then all;
-    where makers are told, the best run of each test set comes first.
+    Of one run: metrics against test sets. Of several: runs against test sets for the headline metrics, with the marks
+    ``found``, then all; where makers are told, the best run of each test set comes first.
     """
-    tables = _of_several if len({row.name for row in rows}) > 1 else _of_one_run
     detection, attribution = of_detection(rows), of_attribution(rows)
-    every = [*tables(detection), *tables(attribution), *_numbers_of_classes(attribution)]
-    return "\n".join(markdown_table(*table) for table in every)
+    several = len({row.name for row in rows}) > 1
+    every = [*_matrices(detection, found or {})] if several else []
+    for kind in (detection, attribution):
+        every += _of_several(kind) if several else _of_one_run(kind)
+    return "\n".join(markdown_table(*table) for table in (*every, *_numbers_of_classes(attribution)))
+
+
+def _matrices(rows: Sequence[Row], found: Mapping[str, Marks]) -> Iterator[Table]:
+    names = metric_names(rows)
+    yield from (matrix(rows, metric, found.get(metric)) for metric in HEADLINES if metric in names)
 
 
 def _of_one_run(rows: Sequence[Row]) -> Iterator[Table]:
@@ -45,8 +53,6 @@ def _of_one_run(rows: Sequence[Row]) -> Iterator[Table]:
 
 
 def _of_several(rows: Sequence[Row]) -> Iterator[Table]:
-    names = metric_names(rows)
-    yield from (matrix(rows, metric) for metric in HEADLINES if metric in names)
     for block in blocks(rows):
         lines = [
             [*_whose(row), *(style.figure_text(row.metrics.get(name)) for name in block.names)] for row in block.rows
@@ -67,19 +73,28 @@ def _whose(row: Row) -> list[str]:
     return [row.name, style.dataset_name(row.test_set)]
 
 
-def with_caveats(results: Sequence[Result]) -> str:
-    """All figures as Markdown, and below them what a reader must know before quoting one."""
-    notes = (f"- note: {sentence}{f' ({where})' if where else ''}" for sentence, where in caveats(results))
-    return "\n".join([markdown(cross_table(results)), *notes]).rstrip() + "\n"
+def with_caveats(results: Sequence[Result], found: Mapping[str, Marks] | None = None) -> str:
+    """All figures as Markdown with the marks ``found``, and below what a reader must know before quoting one."""
+    notes = [f"- note: {sentence}{f' ({where})' if where else ''}" for sentence, where in caveats(results)]
+    legend = [f"- {LEGEND}"] if found and any(found.values()) else []
+    return "\n".join([markdown(cross_table(results), found), *legend, *notes]).rstrip() + "\n"
 
 
 def write_tables(results: Sequence[Result], folder: Path) -> str:
-    """Write ``table.md``, ``.csv`` (one line per figure), ``.json`` and ``.tex`` into ``folder``; the Markdown."""
-    rows, text = cross_table(results), with_caveats(results)
+    """Write ``table.md``, ``.csv`` (one line per figure), ``.json`` and ``.tex`` into ``folder``; the Markdown.
+
+    Of several runs also ``cross_video_auc.csv`` and ``cross_frame_auc.csv``: runs against test sets.
+    """
+    rows, found = cross_table(results), marks(results)
+    text = with_caveats(results, found)
     with atomic(folder / "table.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
     with atomic(folder / "table.tex") as temporary:
-        temporary.write_text(latex(rows), encoding="utf-8")
+        temporary.write_text(latex(rows, found), encoding="utf-8")
+    detection = of_detection(rows)
+    for metric in metric_names(detection) if len(results) > 1 else ():
+        if metric in HEADLINES:
+            write_matrix(detection, metric, found[metric], folder / f"cross_{metric.replace('/', '_')}.csv")
     with atomic(folder / "table.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(_long(rows[0], "video/auc", {})) if rows else [], lineterminator="\n")
         writer.writeheader()
@@ -121,7 +136,9 @@ def main(argv: list[str]) -> None:
         help="run or test folder, or a folder above them; or DETECTOR@SET.csv of others (path,label,score)",
     )
     parser.add_argument("--published", action="store_true", help="print published tables; with runs, these beside them")
-    parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write table.{md,csv,json,tex}")
+    parser.add_argument(
+        "--output", type=Path, metavar="FOLDER", help="where to write table.{md,csv,json,tex}, cross_*.csv"
+    )
     add_debug(parser)
     args = parser.parse_args(argv)
     if not args.runs and not args.published:
@@ -130,12 +147,11 @@ def main(argv: list[str]) -> None:
         print(literature())
         return
     results = collect(args.runs)
-    print(with_caveats(results))
+    print(write_tables(results, args.output) if args.output else with_caveats(results, marks(results)))
     if args.published:
         print(claims_table(compare(results, published())))
     if args.output:
-        write_tables(results, args.output)
-        print(f"tables: {shown(args.output)}/table.{{md,csv,json,tex}}")
+        print(f"tables: {shown(args.output)}")
 
 
 if __name__ == "__main__":

@@ -23,10 +23,8 @@ from training.metrics.ranking import THRESHOLD
 class Tested:
     """One run's scores of one test set, as frames or as videos."""
 
-    label: str
-    """The run's display name."""
-    marks: str
-    """Its compatibility switches."""
+    run: str
+    """The run's display name, with its compatibility switches."""
     test_set: str
     level: str
     rows: Scores
@@ -38,11 +36,6 @@ class Tested:
     """Those of ``ranked`` and the errors of calibration."""
     faceless: Sequence[Faceless] = ()
     """Videos of the test set with frames that have no face, as far as they were recorded."""
-
-    @property
-    def run(self) -> str:
-        """Display name with the switches."""
-        return f"{self.label} [{self.marks}]" if self.marks else self.label
 
     @property
     def named(self) -> dict[str, str]:
@@ -72,18 +65,18 @@ def _levels(result: Result, test_set: TestSet, settings: Settings) -> Iterator[T
         return
     marks = {"video_key": test_set.compat["video_key"]} if "video_key" in test_set.compat else {}
     own = replace(settings, fitted=per_level(test_set.calibration), **marks)
-    switches = ", ".join(f"{key}={value}" for key, value in test_set.compat.items())
     path = faceless_path(scores_path(test_set.folder, test_set.name))
     faceless = read_faceless(path) if test_set.table is None and path.is_file() else []
     for level, rows in levels(test_set.scores(), own).items():
-        yield replace(measured(result.label, switches, test_set.name, level, rows, own), faceless=faceless)
+        found = measured(result.with_switches(test_set.name), test_set.name, level, rows, own)
+        yield replace(found, faceless=faceless)
 
 
-def measured(label: str, marks: str, test_set: str, level: str, rows: Scores, settings: Settings) -> Tested:
+def measured(run: str, test_set: str, level: str, rows: Scores, settings: Settings) -> Tested:
     """The rows with their figures."""
     found = ranked(rows, level, settings)
     figures = found.figures | calibration(rows, level, settings)
-    return Tested(label, marks, test_set, level, rows, clusters(rows, settings), settings, found, figures)
+    return Tested(run, test_set, level, rows, clusters(rows, settings), settings, found, figures)
 
 
 def grouped(every: Sequence[Tested], *by: str) -> dict[tuple[str, ...], list[Tested]]:
@@ -122,7 +115,7 @@ def on_common_rows(first: Tested, second: Tested) -> tuple[Tested, Tested] | Non
 
 def replace_rows(one: Tested, rows: Scores) -> Tested:
     """The same run judged on other rows."""
-    return measured(one.label, one.marks, one.test_set, one.level, rows, one.settings)
+    return measured(one.run, one.test_set, one.level, rows, one.settings)
 
 
 def _same(first: Scores, second: Scores) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from analysis.collect import collect
 from analysis.latex import escaped, latex_table
 from analysis.literature import published
+from analysis.marks import marks
 from analysis.matrix import latex, matrix
 from analysis.rows import cross_table
 from analysis.standings import standings
@@ -53,7 +54,7 @@ def test_the_matrix_ends_in_mean_rank_and_top_3(four):
 def test_latex_holds_the_matrices_with_the_best_in_bold(four, tmp_path):
     write_tables(four, tmp_path / "out")
     text = (tmp_path / "out" / "table.tex").read_text()
-    assert text == latex(cross_table(four))
+    assert text == latex(cross_table(four), marks(four))
     first = text.split(r"\end{tabular}")[0]
     assert len(re.findall(r"\\textbf\{", first)) == 3, "one per test set, and the mean"
     rows = [line for line in first.splitlines() if line.endswith(r"\\")]

@@ -58,6 +58,17 @@ def test_a_later_test_adds_to_its_run(tmp_path):
         assert (result.sets["A"].scores().fake_prob == collect([run])[0].sets["A"].scores().fake_prob).all()
 
 
+def test_tests_called_after_the_time_belong_to_their_run(tmp_path):
+    run = write_run(tmp_path / "runs" / "t1", {"A": scores("A")})
+    earlier = write_run(run / "test" / "2026-01-01", {"A": scores("A", seed=1), "B": scores("B")})
+    later = write_run(run / "test" / "2026-01-02", {"B": scores("B", seed=2)})
+    for given in (run, tmp_path):
+        (result,) = collect([given])
+        assert {name: one.folder for name, one in result.sets.items()} == {"A": earlier, "B": later}
+    (alone,) = collect([earlier])
+    assert (alone.folder, list(alone.sets)) == (earlier, ["A", "B"]), "asked for by name it stands for itself"
+
+
 def test_a_folder_without_results_says_what_to_do(tmp_path):
     with pytest.raises(DataError, match=r"no metrics\.json there or below; test first"):
         collect([tmp_path])
