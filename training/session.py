@@ -19,12 +19,14 @@ from training.assembly import (
     prepare_of,
 )
 from training.caching import check_cacheable, faces_of
+from training.conditions import of_training
 from training.core.config import Layers, to_tree
 from training.core.errors import ConfigError, ContractError, DataError, ManifestError
 from training.core.paths import CONFIG, RUNS, shown
 from training.core.registry import RECIPES
 from training.core.schema import Config
 from training.core.types import Task
+from training.data.held_out import held_out
 from training.data.select import FaceSource, Selected, person_names, select
 from training.detectors.base import Detector
 from training.engine import distributed
@@ -142,16 +144,18 @@ def _datasets(cfg: Config) -> tuple[list[Selected], list[Selected], list[Selecte
         raise ConfigError("nothing to train on: give --train_dataset NAME ... (data.train)")
     if leaked := sorted(set(data.val) & set(data.test) - set(data.train)):
         raise ConfigError(f"data.val: {', '.join(leaked)} is a test set; a checkpoint must not be chosen on it")
+    if cfg.evaluate.metric is not None:
+        is_better(cfg.evaluate.metric, None, None, "evaluate.metric")
     trained_on = select(data.train, "train", data.frames_train, data)
     tested_on = select(data.test, "test", data.frames_test, data)
     if cfg.evaluate.select == "test":
         if not tested_on:
             raise ConfigError("evaluate.select is 'test', but there is no --test_dataset")
         return trained_on, tested_on, tested_on
-    return trained_on, _validation(cfg), tested_on
+    return trained_on, _validation(cfg, trained_on), tested_on
 
 
-def _validation(cfg: Config) -> list[Selected]:
+def _validation(cfg: Config, trained_on: list[Selected]) -> list[Selected]:
     if cfg.evaluate.select == "last":
         return []
     try:
@@ -160,6 +164,8 @@ def _validation(cfg: Config) -> list[Selected]:
         if cfg.data.val:
             raise
         return []
+    if cfg.evaluate.held_out:
+        chosen = [held_out(one, trained_on) for one in chosen]
     recipe = cfg.data.recipe
     open_truth = RECIPES.get(recipe.name).open_truth
     seen = [replace(one, records=open_truth(one.records, recipe.params)) for one in chosen]
@@ -220,6 +226,7 @@ def _card(
         facts={one.name: one.facts for one in trained_on},
         environment=describe(cfg.seed, device),
         notes=notes,
+        conditions=of_training(cfg, trained_on, validated_on),
     )
 
 

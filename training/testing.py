@@ -14,6 +14,8 @@ import yaml
 from preprocessing.names import subset
 from training.assembly import batches_of, prepare_of, recipe_of
 from training.caching import check_cacheable, faces_of
+from training.conditions import of_test
+from training.core.conditions import protocol_hash
 from training.core.config import to_tree
 from training.core.coverage import faceless_path, write_faceless
 from training.core.errors import ConfigError
@@ -102,6 +104,7 @@ def evaluate_sets(
 ) -> dict[str, Any]:
     """Score every set, write scores, features and metrics into ``folder``; the tree of ``metrics.json``."""
     scores, coverage, drawing = {}, {}, []
+    conditions = {one.name: of_test(cfg, card.conditions, one) for one in chosen}
     faces = faces_of(cfg, detector, chosen, device)
     for one in chosen:
         found = score_set(detector, cfg, one, card.classes, device, cfg.log.save_feat, faces)
@@ -109,7 +112,7 @@ def evaluate_sets(
         missing = {"frames_without_face": one.without_face, "unreadable": len(found.unreadable)}
         coverage[one.name], drawing = missing | found.coverage, drawing + found.notes
         if distributed.rank() == 0:
-            _write_set(folder, one, found, compat(cfg))
+            _write_set(folder, one, found, compat(cfg), conditions[one.name])
     notes = [*card.notes, *cfg.notes, *drawing]
     notes += [note for one in chosen for note in (*one.notes, *leaks(one, card.config))]
     tasks = [task.value for task in detector.tasks]
@@ -123,6 +126,7 @@ def evaluate_sets(
         notes,
         compat(cfg),
         card.calibration,
+        conditions,
     )
     if distributed.rank() == 0:
         write_json(folder / METRICS, summary)
@@ -171,9 +175,11 @@ def leaks(tested: Selected, trained: dict[str, Any]) -> Iterator[str]:
             yield f"{tested.name}: {count} test videos are in the {split} split of its manifest too: {meaning}"
 
 
-def _write_set(folder: Path, tested: Selected, found: Scored, marks: dict[str, str]) -> None:
+def _write_set(
+    folder: Path, tested: Selected, found: Scored, marks: dict[str, str], conditions: dict[str, Any] | None
+) -> None:
     path = scores_path(folder, tested.name)
-    found.scores.save(path, marks)
+    found.scores.save(path, marks, conditions and protocol_hash(conditions))
     if tested.faceless:
         write_faceless(faceless_path(path), tested.faceless)
     if found.features is not None:

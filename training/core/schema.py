@@ -84,6 +84,8 @@ class EvaluateConfig:
     select: Literal["best", "last", "test"] = "best"
     monitor: str = "video/auc"
     resamples: int = 1000
+    held_out: bool = False
+    metric: str | None = None
     cluster: Literal["video", "source"] = "video"
 
 

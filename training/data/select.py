@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -16,6 +16,7 @@ from training.core.errors import ManifestError
 from training.core.paths import ROOT
 from training.core.registry import RECIPES
 from training.core.schema import DataConfig
+from training.data.listed import facts_of, identity
 
 T = TypeVar("T")
 
@@ -65,6 +66,8 @@ class Selected:
     """What a reader of its figures should know about the data, one sentence each."""
     shared: dict[str, int]
     """How many of its videos the manifest lists in another split too, by that split's name."""
+    listed: dict[str, Any] = field(default_factory=dict)
+    """By its name, what of it enters the hash of a protocol; see :mod:`training.data.listed`."""
 
     @property
     def without_face(self) -> int:
@@ -111,7 +114,7 @@ def _select(name: str, split: str, frames: int, data: DataConfig) -> Selected:
         notes.append(f"{name}: {left_out} of {len(faces)} {split} faces take no part in this protocol (data.recipe)")
     chosen = {video.video for video, _ in entries}
     shared = {other: len(videos & chosen) for other, videos in listed.shared(split).items() if videos & chosen}
-    return Selected(name, records, faceless, listed.facts, notes, shared)
+    return Selected(name, records, faceless, listed.facts, notes, shared, {identity(wanted): facts_of(entries, listed)})
 
 
 def _faceless(entries: list[tuple[Video, list[Frame]]]) -> Iterator[Faceless]:

@@ -44,6 +44,9 @@ class Card:
     version: int = VERSION
 
 
+    conditions: dict[str, Any] | None = None
+    """What of its training enters the hash of a protocol, see :mod:`training.core.conditions`; None where nobody knows:
+    in published and in older checkpoints."""
 def save_weights(path: Path, network: nn.Module, card: Card) -> None:
     """Write the network's state and its card, atomically."""
     # Modules used twice share tensors, which the format refuses: each name gets its own copy.

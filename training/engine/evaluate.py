@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from training.core.conditions import protocol_hash
 from training.core.errors import ConfigError, ContractError, did_you_mean
 from training.engine.evaluators import attribution, detection
 from training.engine.evaluators.calibration import per_level
@@ -36,11 +37,11 @@ def evaluate(scores: Scores, tasks: Iterable[str], video_key: VideoKey = "path")
     return {name: figure["value"] for name, figure in figures.items()}
 
 
-def is_better(name: str, value: float | None, best: float | None) -> bool:
+def is_better(name: str, value: float | None, best: float | None, key: str = "evaluate.monitor") -> bool:
     """Whether ``value`` of the monitored figure ``name`` (``video/auc``) beats ``best``; undefined beats nothing.
 
     Raises:
-        ConfigError: there is no such figure.
+        ConfigError: there is no such figure; ``key`` is where it was asked for.
     """
     known = {
         f"{level}/{figure}": higher
@@ -49,7 +50,7 @@ def is_better(name: str, value: float | None, best: float | None) -> bool:
         for figure, higher in evaluator.directions.items()
     }
     if name not in known:
-        raise ConfigError(f"'evaluate.monitor' is '{name}'; {did_you_mean(name, known)}")
+        raise ConfigError(f"'{key}' is '{name}'; {did_you_mean(name, known)}")
     if value is None or best is None:
         return value is not None
     return value > best if known[name] else value < best
@@ -65,12 +66,13 @@ def summarize(
     notes: Iterable[str] = (),
     compat: Mapping[str, str] | None = None,
     calibration: Mapping[str, Any] | None = None,
+    conditions: Mapping[str, Mapping[str, Any] | None] | None = None,
 ) -> dict[str, Any]:
     """The tree of ``metrics.json``: figures with intervals and counts per test set.
 
     ``coverage`` holds per test set what was not scored (``frames_without_face``, ``unreadable``); ``compat`` the
     switches that make figures comparable with DeepfakeBench's and with nothing else; ``calibration`` what a checkpoint
-    says about its temperature and threshold.
+    says about its temperature and threshold; ``conditions`` per test set those that its protocol's hash is of.
     """
     settings = replace(settings or Settings(), fitted=per_level(calibration))
     marks = {"video_key": settings.video_key} if settings.video_key != "path" else {}
@@ -80,8 +82,15 @@ def summarize(
         "notes": list(dict.fromkeys(notes)),
         "compat": {**marks, **(compat or {})},
         **({"calibration": calibration} if calibration else {}),
-        "sets": {name: _summary(s, tasks, settings, (coverage or {}).get(name, {})) for name, s in sets.items()},
+        "sets": {
+            name: _summary(s, tasks, settings, (coverage or {}).get(name, {})) | _protocol((conditions or {}).get(name))
+            for name, s in sets.items()
+        },
     }
+
+
+def _protocol(conditions: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {"protocol": protocol_hash(conditions), "conditions": conditions} if conditions else {}
 
 
 def _summary(scores: Scores, tasks: Iterable[str], settings: Settings, coverage: Mapping[str, int]) -> dict[str, Any]:

@@ -30,6 +30,8 @@ LOGIT = "logit:"
 """Prefix of the columns that hold one method's logit each."""
 MARKS = "compat"
 """A column for readers of the file: the switches that change what its scores mean. There where any is set."""
+PROTOCOL = "protocol"
+"""Another one: the hash of what the scores were taken under, see :mod:`training.core.conditions`. There where known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,18 +108,21 @@ class Scores:
         logits = None if self.logits is None else np.stack([mean(column) for column in self.logits.T], axis=1)
         return Scores(**facts | {"fake_prob": mean(self.fake_prob)}, logits=logits, classes=self.classes)
 
-    def save(self, path: Path, marks: Mapping[str, str] | None = None) -> None:
+    def save(self, path: Path, marks: Mapping[str, str] | None = None, protocol: str | None = None) -> None:
         """Write as CSV, atomically and sorted by identity; reading it gives the same numbers bit for bit.
 
-        ``marks`` are the switches that change what the scores mean; they stand in a last column of their own.
+        ``marks`` are the switches that change what the scores mean, ``protocol`` is the hash of what they were taken
+        under; each stands in a last column of its own.
         """
+        said = {MARKS: " ".join(f"{k}={v}" for k, v in (marks or {}).items()), PROTOCOL: protocol}
+        said = {name: text for name, text in said.items() if text}
         rows = merge([self])
         columns = [getattr(rows, name).tolist() for name in COLUMNS]
         columns += [] if rows.logits is None else rows.logits.T.tolist()
-        columns += [[" ".join(f"{k}={v}" for k, v in marks.items())] * len(rows)] if marks else []
+        columns += [[text] * len(rows) for text in said.values()]
         with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow([*COLUMNS, *(LOGIT + name for name in rows.classes), *([MARKS] if marks else [])])
+            writer.writerow([*COLUMNS, *(LOGIT + name for name in rows.classes), *said])
             writer.writerows(zip(*columns, strict=True))
 
     @staticmethod
@@ -278,7 +283,7 @@ def _repeated(scores: Scores) -> int | None:
 
 def _header(names: list[str], where: str) -> list[str]:
     for name in names:
-        if name not in (*COLUMNS, MARKS) and not name.startswith(LOGIT):
+        if name not in (*COLUMNS, MARKS, PROTOCOL) and not name.startswith(LOGIT):
             raise DataError(f"{where}:1: '{name}' is not a column of a score file; {did_you_mean(name, COLUMNS)}")
     if missing := [name for name in COLUMNS if name not in names]:
         raise DataError(f"{where}:1: lacks the column '{missing[0]}'; a score file has {', '.join(COLUMNS)}")
