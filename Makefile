@@ -2,7 +2,7 @@ PYTHON := .venv/bin/python
 DEMO := datasets/demo
 RUN := runs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
 
-.PHONY: install demo test lint format
+.PHONY: install demo ui test lint format
 
 install:
 	@./install.sh
@@ -19,6 +19,9 @@ demo: install
 	@$(PYTHON) training/train.py --detector_path config/detector/clip_freq.yaml --protocol demo --output $(RUN) \
 	    --set detector.head=arc --set detector.consistency=1.0
 	@$(PYTHON) -m analysis.report $(RUN) --output $(RUN)/report.html
+
+ui: install
+	@$(PYTHON) -m training.ui
 
 test: install
 	@$(PYTHON) -m pytest -q

@@ -1,0 +1,76 @@
+// What one checkpoint says of one file.
+
+import { el, figure } from "./dom.js";
+
+const MAKERS = 5; // likeliest ones shown
+
+export function answerCard(answer) {
+  const { checkpoint, error, said, notes, pictures } = answer;
+  const card = el("section", { className: "answer" });
+  card.append(el("h3", {}, checkpoint.detector, el("span", { className: "soft" }, checkpoint.name)));
+  if (error) card.append(el("p", { className: "error" }, error));
+  if (said === null || said.failed) return card;
+  card.append(verdict(said));
+  if (said.note) card.append(el("p", { className: "soft" }, said.note));
+  if (said.maker) card.append(makers(said.maker));
+  card.append(...drawn(pictures));
+  card.append(details(said, notes));
+  return card;
+}
+
+function verdict(said) {
+  const prob = said.calibrated ?? said.fake_prob;
+  const box = el("div", { className: "verdict" });
+  if (prob === null) {
+    box.append(el("p", {}, "no verdict"));
+    return box;
+  }
+  box.dataset.verdict = said.verdict ?? "none";
+  const what = said.calibrated === undefined ? "score, not calibrated" : "calibrated probability of being fake";
+  box.append(el("p", {}, el("strong", {}, said.verdict ? `looks ${said.verdict}` : "no verdict"),
+    ` ${figure(prob)}${range(said)} `, el("span", { className: "soft" }, what)));
+  box.append(bar(prob, said.interval));
+  return box;
+}
+
+const range = (said) => (said.interval ? ` [${said.interval.map(figure).join(", ")}]` : "");
+
+/** A probability on a line from 0 to 1, and its interval where there is one. */
+function bar(value, interval) {
+  const line = el("div", { className: "bar", ariaHidden: "true" });
+  const [low, high] = interval ?? [value, value];
+  for (const [name, share] of Object.entries({ low, value, high })) line.style.setProperty(`--${name}`, share);
+  return line;
+}
+
+function makers(maker) {
+  const likeliest = Object.entries(maker.probs).sort((a, b) => b[1] - a[1]).slice(0, MAKERS);
+  const lines = likeliest.map(([name, prob]) => el("tr", {}, el("th", { scope: "row" }, name),
+    el("td", { className: "number" }, figure(prob)), el("td", {}, bar(prob))));
+  return el("div", { className: "makers" },
+    el("p", {}, "most probably made by ", el("strong", {}, maker.name),
+      el("span", { className: "soft" }, `, any known method ${figure(maker.known_prob)}`)),
+    el("table", {}, el("tbody", {}, ...lines)));
+}
+
+function drawn(pictures) {
+  const texts = { timeline: "Faces and scores over time", heat: "Where the verdict comes from" };
+  return Object.entries(pictures).map(([which, address]) => el("figure", {},
+    el("a", { href: address, target: "_blank" }, el("img", { src: address, alt: texts[which], className: which })),
+    el("figcaption", { className: "soft" }, texts[which])));
+}
+
+function details(said, notes) {
+  const seen = `${said.frames_looked_at} frames looked at, ${said.frames_without_face} without a face`;
+  const faces = said.faces.map((face, number) => el("li", {}, `face ${number + 1}: ${faceText(face)}`));
+  const remarks = ["A verdict is evidence, not proof.", ...notes].map((note) => el("li", {}, note));
+  return el("details", {}, el("summary", {}, "Details"),
+    el("ul", {}, ...faces, el("li", {}, seen), ...remarks));
+}
+
+function faceText(face) {
+  const told = face.fake_prob === null ? [] : [`score ${figure(face.fake_prob)}`];
+  if (face.calibrated !== undefined) told.push(`calibrated ${figure(face.calibrated)}`, `looks ${face.verdict}`);
+  if (face.maker) told.push(face.maker.name);
+  return [...told, `${face.frames.length} frames`].join(", ");
+}
