@@ -14,6 +14,7 @@ from analysis.collect import Result, collect
 from analysis.facts import caveats
 from analysis.markdown import markdown_table
 from analysis.matrix import HEADLINES, Table
+from analysis.protocols import letters, mark
 from analysis.rows import cross_table, metric_names
 from training.core.paths import atomic, shown
 from training.engine.results import COST, METRICS, PLAN, read_json, write_json
@@ -61,7 +62,13 @@ def read_variants(home: Path) -> list[Variant]:
         DataError: a file is missing or damaged.
     """
     rows = [(item, _done(home / item["folder"])) for item in read_json(home / PLAN)["variants"]]
-    return [_variant(item, folders) for item, folders in rows if folders]
+    found = [_variant(item, folders) for item, folders in rows if folders]
+    marks = map(mark, letters([variant.results[0].hashes for variant in found]))
+    return [_renamed(variant, variant.name + behind) for variant, behind in zip(found, marks, strict=True)]
+
+
+def _renamed(variant: Variant, name: str) -> Variant:
+    return replace(variant, name=name, results=[replace(result, label=name) for result in variant.results])
 
 
 def _done(folder: Path) -> list[Path]:

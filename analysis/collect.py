@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis import style
+from analysis import protocols, style
 from analysis.foreign import NOTE, read_foreign
 from training.core.config import read_yaml
 from training.core.errors import DataError
@@ -46,6 +46,10 @@ class TestSet:
     compat: dict[str, str]
     calibration: dict[str, Any] = field(default_factory=dict)
     """What the checkpoint brought along of its validation data; empty where nothing."""
+    protocol: str | None = None
+    """The hash of its conditions; figures of equal hash compare. None where it is not known."""
+    conditions: dict[str, Any] = field(default_factory=dict)
+    """See :mod:`training.core.conditions`."""
     table: Scores | None = None
     """The scores, where they lie in no run folder."""
 
@@ -84,7 +88,8 @@ class Result:
     folder: Path
     detector: str
     label: str
-    """Display name, with the run's folder where several runs of one detector are compared."""
+    """Display name, with the run's folder where several runs of one detector are compared, and a letter where runs were
+    measured under several protocols."""
     sets: dict[str, TestSet]
     notes: list[str]
     config: dict[str, Any] = field(default_factory=dict)
@@ -99,6 +104,11 @@ class Result:
     def trained_on(self) -> list[str]:
         """Names of the training sets; empty where no configuration was kept."""
         return (self.config.get("data") or {}).get("train") or []
+
+    @property
+    def hashes(self) -> dict[str, str | None]:
+        """The protocol's hash by test set."""
+        return {name: test_set.protocol for name, test_set in self.sets.items()}
 
     def with_switches(self, test_set: str) -> str:
         """The display name with the compatibility switches of a test set."""
@@ -128,7 +138,9 @@ def collect(paths: Iterable[Path]) -> list[Result]:
     places = dict.fromkeys(place for path in paths for place in _places(path))
     results = [_foreign(place) if place.is_file() else _read(place) for place in places]
     often = Counter(result.detector for result in results)
-    return [_named(result, often[result.detector] > 1) for result in results]
+    named = [_named(result, often[result.detector] > 1) for result in results]
+    found = protocols.letters([result.hashes for result in named])
+    return [replace(r, label=r.label + protocols.mark(letter)) for r, letter in zip(named, found, strict=True)]
 
 
 def _places(path: Path) -> list[Path]:
@@ -191,7 +203,13 @@ def _sets(folder: Path, tree: dict[str, Any]) -> dict[str, TestSet]:
             raise DataError(f"{shown(folder / METRICS)}: sets.{name} has no 'metrics'")
         parts = {key: found.get(key) or {} for key in ("metrics", "counts", "interval")}
         sets[name] = TestSet(
-            name, folder, **parts, compat=tree.get("compat") or {}, calibration=tree.get("calibration") or {}
+            name,
+            folder,
+            **parts,
+            compat=tree.get("compat") or {},
+            calibration=tree.get("calibration") or {},
+            protocol=found.get("protocol"),
+            conditions=found.get("conditions") or {},
         )
     return sets
 

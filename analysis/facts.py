@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from analysis import style
+from analysis import protocols, style
 from analysis.collect import Result, TestSet
 
 FEW_CLUSTERS = 20
 """Fewer resampled units of a class make percentile intervals too narrow."""
+SPARE = 0.01
+"""Share of frames without a face above which a reader is told."""
 
 COMPAT = {
     "video_key": "videos whose last folder has the same name are merged, as in DeepfakeBench, over all manipulations",
@@ -43,6 +45,7 @@ def facts(result: Result) -> list[tuple[str, str]]:
         ("time", environment.get("time")),
         ("command", " ".join(map(str, environment.get("command") or []))),
         ("intervals", "; ".join(dict.fromkeys(_interval(test_set.interval) for test_set in result.sets.values()))),
+        ("tested later", "; ".join(_later(result))),
     ]
     known = pairs if config else pairs[:1]
     return [(term, str(value)) for term, value in known + about if value not in (None, "")]
@@ -59,7 +62,14 @@ def caveats(results: Iterable[Result]) -> list[tuple[str, str]]:
             sets = places.setdefault(sentence, {}).setdefault(result.label, {})
             sets |= {style.dataset_name(test_set): None} if test_set else {}
     labels = {result.label for result in results}
-    return [(sentence, _where(at, len(labels))) for sentence, at in places.items()]
+    told = [(sentence, _where(at, len(labels))) for sentence, at in places.items()]
+    return told + [(sentence, "") for sentence in protocol_notes(results)]
+
+
+def protocol_notes(results: Sequence[Result]) -> list[str]:
+    """Under which protocols the figures of ``results`` were taken."""
+    conditions = [{name: one.conditions for name, one in result.sets.items()} for result in results]
+    return list(protocols.sentences(conditions, [result.hashes for result in results]))
 
 
 def _where(places: dict[str, dict[str, None]], runs: int) -> str:
@@ -88,6 +98,10 @@ def _set_caveats(test_set: TestSet) -> Iterator[str]:
         yield f"compatibility switch {key}={value}: {COMPAT.get(key, 'not comparable with other figures')}"
     if test_set.counts.get("unreadable"):
         yield "some frames could not be read and are in no figure (see coverage)"
+    counts = test_set.counts
+    faceless = counts.get("frames_without_face", 0)
+    if faceless > SPARE * (faceless + counts.get("frames", 0)):
+        yield f"more than {SPARE:.0%} of the frames show no face and are in no figure (see coverage)"
     if test_set.interval.get("resamples"):
         yield from _few(test_set)
     if any(f["value"] is not None and "low" in f and f["low"] == f["high"] for f in test_set.metrics.values()):
@@ -101,6 +115,13 @@ def _few(test_set: TestSet) -> Iterator[str]:
         yield f"fewer than {FEW_CLUSTERS} real or fake {unit}: intervals are too narrow, or missing"
     if test_set.tells_makers and sum(clusters) < FEW_CLUSTERS * counts.get("methods", 0):
         yield f"fewer than {FEW_CLUSTERS} {unit} per method on average: intervals are too narrow, or missing"
+
+
+def _later(result: Result) -> Iterator[str]:
+    """Test sets whose figures come from a later test, and where that lies."""
+    for name, test_set in result.sets.items():
+        if test_set.table is None and test_set.folder != result.folder:
+            yield f"{style.dataset_name(name)} in {test_set.folder.relative_to(result.folder)}"
 
 
 def _interval(interval: dict[str, Any]) -> str:

@@ -31,6 +31,8 @@ class Row:
     """Switches that change what the figures mean; part of the row's name wherever it is shown."""
     metrics: dict[str, dict[str, Any]]
     counts: dict[str, int]
+    protocol: str | None = None
+    """The hash of what the figures were taken under; None where it is not known."""
 
     @property
     def name(self) -> str:
@@ -50,6 +52,7 @@ def cross_table(results: Iterable[Result]) -> list[Row]:
             compat=test_set.compat,
             metrics=test_set.metrics,
             counts=test_set.counts,
+            protocol=test_set.protocol,
         )
         for result in results
         for test_set in result.sets.values()

@@ -11,7 +11,7 @@ from typing import Any
 from analysis import style
 from analysis.claims import claims_table, compare
 from analysis.collect import Result, collect
-from analysis.facts import caveats
+from analysis.facts import caveats, protocol_notes
 from analysis.literature import literature, published
 from analysis.markdown import markdown_table
 from analysis.marks import LEGEND, Marks, marks
@@ -90,7 +90,8 @@ def write_tables(results: Sequence[Result], folder: Path) -> str:
     with atomic(folder / "table.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
     with atomic(folder / "table.tex") as temporary:
-        temporary.write_text(latex(rows, found), encoding="utf-8")
+        said = "".join(f"% {sentence}\n" for sentence in protocol_notes(results))
+        temporary.write_text(said + latex(rows, found), encoding="utf-8")
     detection = of_detection(rows)
     for metric in metric_names(detection) if len(results) > 1 else ():
         if metric in HEADLINES:
@@ -116,6 +117,7 @@ def _long(row: Row, name: str, figure: dict[str, Any]) -> dict[str, Any]:
         "trained_on": " ".join(row.trained_on),
         "test_set": row.test_set,
         "compat": " ".join(f"{key}={value}" for key, value in row.compat.items()),
+        "protocol": row.protocol,
         "level": level,
         "metric": metric,
         "value": figure.get("value"),
