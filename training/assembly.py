@@ -17,7 +17,7 @@ from training.core.config import Layers, Spec, instantiate
 from training.core.errors import ConfigError, did_you_mean
 from training.core.paths import CONFIG, processors
 from training.core.registry import DETECTORS, RECIPES
-from training.core.schema import Config
+from training.core.schema import AugmentConfig, Config
 from training.data.recipe import Batches, Corpus, Recipe
 from training.data.select import Faces, FaceSource
 from training.data.transforms import Transform, Unchanged
@@ -134,7 +134,7 @@ def batches_of(
 ) -> Batches:
     """Batches of training draws (the configured recipe, augmented) or of test draws (each frame or clip once)."""
     return Batches(
-        recipe_of(cfg, records, classes, persons, train, faces),
+        recipe_of(cfg, records, classes, persons, train, faces, device),
         cfg.data.batch_size if train else cfg.data.batch_size_test,
         0 if isinstance(faces, CachedFaces) else workers_of(cfg),  # features need no decoding
         train,
@@ -156,10 +156,12 @@ def recipe_of(
     persons: list[str],
     train: bool,
     faces: FaceSource | None = None,
+    device: torch.device | None = None,
 ) -> Recipe:
     """The configured recipe over ``records``, augmented; or the one that draws its test samples.
 
-    ``faces`` holds the pictures; by default the stores of ``data.root``.
+    ``faces`` holds the pictures; by default the stores of ``data.root``. Where a ``device`` is given, augmentation may
+    be left to it (``data.augment.where``).
 
     Raises:
         ConfigError: the detector learns from another one.
@@ -187,7 +189,21 @@ def recipe_of(
     recipe = instantiate(RECIPES.get(asked.name), asked.params, {"corpus": corpus}, asked.at)
     if cached and not recipe.pictures_only:
         raise asked.at.error("draws more than stored faces, for which cached features cannot stand (cache_features)")
+    corpus.put_off = augment is not None and device is not None and _put_off(augment, recipe, asked.name, device)
     return recipe
+
+
+def _put_off(augment: AugmentConfig, recipe: Recipe, name: str, device: torch.device) -> bool:
+    """Whether ``device`` augments.
+
+    Raises:
+        ConfigError: it is told to, but cannot.
+    """
+    able = recipe.may_put_off and not augment.erase
+    if augment.where == "device" and not able:
+        reason = f"recipe '{name}' draws more than pictures" if augment.erase == 0 else "augment.erase needs workers"
+        raise ConfigError(f"data.augment.where is 'device', but {reason}; use auto or workers")
+    return able and (augment.where == "device" or (augment.where == "auto" and device.type == "cuda"))
 
 
 def prepare_of(cfg: Config, device: torch.device) -> Prepare:

@@ -17,9 +17,10 @@ from training.core.errors import ContractError, DataError
 from training.core.registry import RECIPES
 from training.core.schema import AugmentConfig, DataConfig
 from training.core.types import Identity, Sample, collate
+from training.data.looks import jpeg
 from training.data.recipe import Batches, BatchOrder, Corpus
 from training.data.select import Faces, class_names, evenly, select
-from training.data.transforms import Geometry, Transform, degrade, jpeg, resize
+from training.data.transforms import Geometry, Transform, degrade, resize
 
 
 def data_of(toy: Path) -> DataConfig:

@@ -14,6 +14,7 @@ class AugmentConfig:
     """Chances and ranges of the per-image augmentation of training frames (DeepfakeBench's set)."""
 
     enabled: bool = True
+    where: Literal["auto", "workers", "device"] = "auto"
     flip: float = 0.5
     rotate: float = 0.5
     rotate_degrees: float = 10.0

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from training.core.errors import ConfigError, did_you_mean
-from training.data.transforms import jpeg
+from training.data.looks import jpeg
 
 Change = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
 Picked = list[tuple[str, int]]

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from training.data.transforms import jpeg
+from training.data.looks import jpeg
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 

@@ -36,6 +36,8 @@ class Corpus:
     """Frames per video that are asked for, for recipes which choose them by themselves; 0: all."""
     allow_sparse: bool = False
     """Whether frames that are not neighbors may form a clip."""
+    put_off: bool = False
+    """Whether augmentation is left to the device that gets the batches."""
 
     def __post_init__(self) -> None:
         self._method = {name: i for i, name in enumerate(self.classes)}
@@ -100,6 +102,11 @@ class Recipe(Dataset, ABC):
         """Whether draws are stored faces under the transform and nothing beside: then features can stand for them."""
         return False
 
+    @property
+    def may_put_off(self) -> bool:
+        """Whether a device can augment what this recipe draws."""
+        return self.pictures_only
+
     @abstractmethod
     def __len__(self) -> int:
         """Draws per epoch."""
@@ -142,12 +149,16 @@ class Recipe(Dataset, ABC):
             "person": self.corpus.person(record),
             "identity": Identity(record.dataset, record.video, record.frame),
         }
-        if image is None:
+        if image is None and self.corpus.put_off:
+            image, extra["changes"] = self.corpus.transform.deferred(self.image(record), rng)
+        elif image is None:
             image = self.corpus.transform(self.image(record), rng)
         return Sample(image=image, **{**truth, **extra})
 
     def full_sample(self, record: Record, rng: np.random.Generator, wanted: Wanted) -> Sample:
         """The record's sample with what is ``wanted`` beside the image, moved by the same augmentation."""
+        if wanted == Wanted():
+            return self.sample(record, rng)
         face = self.image(record)
         mask = self.mask(record, face.shape[:2]) if wanted.mask else None
         points = self.landmarks(record) if wanted.landmarks else None

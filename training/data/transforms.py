@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from training.core.schema import AugmentConfig
+from training.data.looks import drawn
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Geometry:
 
     def picture(self, picture: np.ndarray, border: int = cv2.BORDER_REFLECT_101) -> np.ndarray:
         """The moved picture, of the same size."""
-        picture = np.ascontiguousarray(picture[:, ::-1]) if self.flip else picture
+        picture = cv2.flip(picture, 1) if self.flip else picture
         rest = replace(self, flip=False)
         if rest == Geometry():
             return picture
@@ -87,6 +88,14 @@ class Transform:
             landmarks = torch.from_numpy(geometry.points(scaled, self.resolution))
         return to_tensor(picture), mask, landmarks
 
+    def deferred(self, image: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """The picture as it is, and what :func:`training.data.batched.changed` will do to it: ``(15,)`` float32.
+
+        The same ``rng`` draws the same augmentation as for :meth:`apply`. Erasing is not among what can be put off.
+        """
+        matrix, look = self._geometry(rng).matrix(self.resolution), drawn(self.augment, rng)
+        return to_tensor(resize(image, self.resolution)), torch.tensor([*matrix.ravel(), *look], dtype=torch.float32)
+
     def _geometry(self, rng: np.random.Generator) -> Geometry:
         if not self.augment:
             return Geometry()
@@ -120,29 +129,16 @@ def resize(picture: np.ndarray, size: int, interpolation: int = cv2.INTER_CUBIC)
 
 
 def to_tensor(picture: np.ndarray) -> Tensor:
-    """``(H, W, 3)`` uint8 as a ``(3, H, W)`` tensor."""
-    return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))
+    """``(H, W, 3)`` uint8 as a ``(3, H, W)`` tensor of the same memory."""
+    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
 
 
 def degrade(picture: np.ndarray, augment: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
-    """Blur, change of color and JPEG compression, each with its chance; ``(H, W, 3)`` uint8 in and out."""
-    if rng.random() < augment.blur:
-        picture = _blur(picture, augment, rng)
-    if rng.random() < augment.color:
-        plain = rng.random() < 0.5 or not any((augment.hue, augment.saturation, augment.value))
-        picture = _contrast(picture, augment, rng) if plain else _hue(picture, augment, rng)
-    if rng.random() < augment.jpeg:
-        low, high = augment.jpeg_quality
-        picture = jpeg(picture, int(rng.integers(low, high + 1)))
+    """Blur, change of color, JPEG compression and erasing, each with its chance; ``(H, W, 3)`` uint8 in and out."""
+    picture = drawn(augment, rng).picture(picture)
     if augment.erase and rng.random() < augment.erase:
         picture = _erase(picture, augment, rng)
     return picture
-
-
-def jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
-    """``picture`` after JPEG compression at ``quality`` (1-100)."""
-    _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
 def _crop(augment: AugmentConfig, rng: np.random.Generator) -> tuple[float, float, float]:
@@ -163,25 +159,3 @@ def _erase(picture: np.ndarray, augment: AugmentConfig, rng: np.random.Generator
     picture = picture.copy()
     picture[top : top + height, left : left + width] = rng.integers(0, 256, (height, width, 3), np.uint8)
     return picture
-
-
-def _blur(picture: np.ndarray, augment: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
-    if augment.blur_sigma:
-        sigma = max(rng.uniform(*augment.blur_sigma), 1e-3)  # OpenCV takes 0 for "choose one"
-        return cv2.GaussianBlur(picture, (0, 0), sigma)
-    low, high = augment.blur_kernel
-    kernel = int(rng.integers(low // 2, high // 2 + 1)) * 2 + 1
-    return cv2.GaussianBlur(picture, (kernel, kernel), 0)
-
-
-def _contrast(picture: np.ndarray, augment: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
-    gain = 1 + rng.uniform(-augment.contrast, augment.contrast)
-    shift = 255 * rng.uniform(-augment.brightness, augment.brightness)
-    return cv2.LUT(picture, (np.arange(256) * gain + shift).clip(0, 255).astype(np.uint8))
-
-
-def _hue(picture: np.ndarray, augment: AugmentConfig, rng: np.random.Generator) -> np.ndarray:
-    shift = rng.uniform(-1, 1, 3) * (augment.hue, augment.saturation, augment.value)
-    hsv = cv2.cvtColor(picture, cv2.COLOR_RGB2HSV).astype(np.float32) + shift.astype(np.float32)
-    hsv[..., 0] %= 180  # OpenCV keeps hue in half degrees
-    return cv2.cvtColor(hsv.clip(0, 255).astype(np.uint8), cv2.COLOR_HSV2RGB)

@@ -9,12 +9,16 @@ from torch import Tensor
 
 from training.core.errors import ConfigError
 from training.core.types import Batch
+from training.data.batched import changed
 from training.engine.distributed import local_rank
 
 
 @dataclass(frozen=True)
 class Prepare:
-    """``prepare(batch)``: uint8 pixels become ``(x / 255 - mean) / std`` float32 on ``device``; features stay."""
+    """``prepare(batch)``: uint8 pixels become ``(x / 255 - mean) / std`` float32 on ``device``; features stay.
+
+    Augmentation that was put off is done there, too.
+    """
 
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
@@ -22,7 +26,9 @@ class Prepare:
 
     def __call__(self, batch: Batch) -> Batch:
         """The batch on the device, its images and views normalized."""
-        batch = batch.to(self.device)
+        changes, batch = batch.changes, replace(batch, changes=None).to(self.device)
+        if changes is not None:
+            batch = replace(batch, image=_changed(batch.image, changes))
         view = None if batch.view is None else self.normalize(batch.view)
         return replace(batch, image=self.normalize(batch.image), view=view)
 
@@ -31,10 +37,16 @@ class Prepare:
         if image.ndim == 2:
             return image
         mean, std = (torch.tensor(v, device=image.device).view(3, 1, 1) for v in (self.mean, self.std))
-        image = (image.float() / 255 - mean) / std
-        if image.ndim == 4 and image.is_cuda:
-            image = image.contiguous(memory_format=torch.channels_last)
-        return image
+        fast = torch.channels_last if image.ndim == 4 and image.is_cuda else torch.contiguous_format
+        return (image.to(torch.float32, memory_format=fast) / 255).sub_(mean).div_(std)
+
+
+def _changed(image: Tensor, changes: Tensor) -> Tensor:
+    """Pictures, or clips ``(N, T, 3, H, W)`` whose frames all change alike, after what was put off."""
+    if image.ndim == 4:
+        return changed(image, changes)
+    frames = image.shape[1]
+    return changed(image.flatten(0, 1), changes.repeat_interleave(frames, 0)).unflatten(0, (-1, frames))
 
 
 def pick_device(name: str) -> torch.device:

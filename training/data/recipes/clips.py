@@ -65,6 +65,11 @@ class Clips(Recipe):
         if IN_SPACE.keys() & self.fakes and corpus.training:
             check_landmarks("clips", [r for r in self.records if r.label == 0])
 
+    @property
+    def may_put_off(self) -> bool:
+        """See :class:`Recipe`."""
+        return not self.fakes
+
     def __len__(self) -> int:
         return len(self.clips)
 
@@ -84,7 +89,10 @@ class Clips(Recipe):
         ]
 
     def _clip(self, record: Record, rng: np.random.Generator, faces: Pictures, **truth: int) -> Sample:
-        return self.sample(record, rng, torch.stack(alike(rng, self.corpus.transform, faces)), **truth)
+        if not self.corpus.put_off:
+            return self.sample(record, rng, torch.stack(alike(rng, self.corpus.transform, faces)), **truth)
+        frames, changes = zip(*alike(rng, self.corpus.transform.deferred, faces), strict=True)
+        return self.sample(record, rng, torch.stack(frames), changes=changes[0], **truth)
 
     def _imitated(self, footage: Footage, record: Record) -> bool:
         return bool(self.fakes) and self.corpus.training and record.label == 0 and not footage.padded

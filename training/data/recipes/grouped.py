@@ -50,6 +50,11 @@ class Grouped(Recipe):
                 f"{left_out} of {len(reals)} real videos have fakes by fewer than {LEAST} methods: not used"
             )
 
+    @property
+    def pictures_only(self) -> bool:
+        """See :class:`Recipe`."""
+        return True
+
     def __len__(self) -> int:
         return len(self.groups)
 
