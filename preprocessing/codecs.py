@@ -6,13 +6,18 @@ PNG and LZ4 notice every changed byte; the others what was cut off and most of t
 from __future__ import annotations
 
 import importlib
+import io
+import math
 import struct
+import sys
+import warnings
 import zlib
 from types import ModuleType
 from typing import Literal
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from training.core.errors import ConfigError
 
@@ -26,6 +31,8 @@ IN_LMDB: Codec = "qoi"
 _WEBP = [cv2.IMWRITE_WEBP_QUALITY, 101]
 _LZ4 = (struct.Struct("<4sI"), struct.Struct("<HH"))
 """Mark and checksum of all that follows; height and width; behind them the RGB bytes, bit-shuffled, then LZ4."""
+_LENGTH = struct.Struct("<I")
+"""Of what is unpacked; LZ4 begins with it."""
 _MARKS: dict[bytes, Codec] = {
     b"\x89PNG": "png",
     b"RIFF": "webp",
@@ -33,6 +40,13 @@ _MARKS: dict[bytes, Codec] = {
     b"bsl4": "lz4",
     b"\xff\xd8\xff": "jpeg",
 }
+
+_SIZES: dict[Codec, tuple[int, struct.Struct]] = {
+    "png": (16, struct.Struct(">II")),
+    "qoi": (4, struct.Struct(">II")),
+    "lz4": (_LZ4[0].size, _LZ4[1]),
+}
+"""Where in the header width and height stand, and how."""
 
 
 def encode(picture: np.ndarray, codec: Codec, quality: int = 95) -> bytes:
@@ -66,6 +80,21 @@ def decode(data: bytes) -> np.ndarray | None:
     return _opencv(data, cv2.IMREAD_COLOR_RGB)
 
 
+def pixels_of(data: bytes) -> int | None:
+    """How many pixels the header of ``data`` announces, before anything is decoded; None where it cannot be told."""
+    codec = codec_of(data)
+    if codec in _SIZES:
+        at, form = _SIZES[codec]
+        return math.prod(form.unpack_from(data, at)) if len(data) >= at + form.size else None
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as image:
+            return image.width * image.height
+    except Image.DecompressionBombError:
+        return sys.maxsize
+    except (OSError, ValueError, SyntaxError):
+        return None
+
+
 def decode_mask(data: bytes) -> np.ndarray | None:
     """``(H, W)`` uint8 of a mask, which is a PNG or another file that OpenCV reads; None where it is none."""
     return _opencv(data, cv2.IMREAD_GRAYSCALE)
@@ -91,10 +120,16 @@ def _qoi(data: bytes) -> np.ndarray | None:
 def _lz4(data: bytes) -> np.ndarray | None:
     library, (mark, size) = _library("imagecodecs", "lz4"), _LZ4
     body = memoryview(data)[mark.size :]
-    if len(body) < size.size or zlib.crc32(body) != mark.unpack_from(data)[1]:
+    if len(body) < size.size + _LENGTH.size or zlib.crc32(body) != mark.unpack_from(data)[1]:
         return None
-    picture = np.empty((*size.unpack_from(body), 3), np.uint8)
-    library.bitshuffle_decode(library.lz4_decode(body[size.size :], header=True), itemsize=1, out=picture.reshape(-1))
+    picture, (announced,) = np.empty((*size.unpack_from(body), 3), np.uint8), _LENGTH.unpack_from(body, size.size)
+    if announced != picture.nbytes:
+        return None
+    try:
+        shuffled = library.lz4_decode(body[size.size :], header=True)
+    except RuntimeError:  # a checksum can be made to fit
+        return None
+    library.bitshuffle_decode(shuffled, itemsize=1, out=picture.reshape(-1))
     return picture
 
 

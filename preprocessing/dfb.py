@@ -59,6 +59,7 @@ def parse(tree: dict[str, Any], where: str) -> Manifest:
         ManifestError: a label word, a split, a path or an entry is not as it should be.
     """
     ((name, labels),) = tree.items()
+    manifest.check_dataset(home_of(name), where)
     reader = _Reader(where, home_of(name))
     entries = []
     for word, splits in labels.items():

@@ -91,7 +91,7 @@ def failure(blank: Sidecar, reason: str) -> Sidecar:
 
 def _extract(task: Task) -> Sidecar:
     settings, find = task.settings, models(task.settings).find
-    media = open_media(task.source.path, settings.picture_limit)
+    media = open_media(task.source.path, settings.limits)
     indices = settings.sampler.indices(media.total)
     notes: list[str] = []
     deadline = time.monotonic() + (settings.time_limit or math.inf)
@@ -123,7 +123,7 @@ def _masks(task: Task, indices: Sequence[int], notes: list[str]) -> Iterator[Sho
     if path is None or not task.settings.masks:
         return
     try:
-        yield from open_media(path).read(indices)
+        yield from open_media(path, task.settings.limits).read(indices)
     except DataError as error:
         notes.append(f"masks: {_reason(error, path)}")
 

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from training.core.errors import ManifestError, did_you_mean
-from training.core.paths import atomic, shown
+from training.core.paths import atomic, names_folder, shown
 
 FORMAT, VERSION = "assay-manifest", 1
 SPLITS = ("train", "val", "test")
@@ -189,6 +189,7 @@ def parse(tree: Any, where: str) -> Manifest:
     dataset, videos, facts = tree.get("dataset"), tree.get("videos"), tree.get("facts", {})
     if not isinstance(dataset, str) or not isinstance(videos, list) or not isinstance(facts, dict):
         raise ManifestError(f"{where}: needs 'dataset' (text), 'videos' (list) and 'facts' (object)")
+    check_dataset(dataset, where)
     entries, seen = [], set()
     for number, item in enumerate(videos):
         at = f"{where}: videos[{number}]"
@@ -200,17 +201,28 @@ def parse(tree: Any, where: str) -> Manifest:
     return Manifest(dataset, entries, facts)
 
 
+def check_dataset(name: str, at: str) -> None:
+    """Refuse a data set's ``name`` that names another folder than its own.
+
+    Raises:
+        ManifestError: naming ``at``.
+    """
+    if not names_folder(name) or not _is_text(name):
+        raise ManifestError(f"{at}: dataset is {name!r}; expected the name of a folder")
+
+
 def _check_video(video: Video, at: str) -> None:
     if type(video.label) is not int or video.label not in (0, 1):
         raise ManifestError(f"{at}: label is {video.label!r}; expected 0 (real) or 1 (fake)")
     if video.split not in SPLITS:
         raise ManifestError(f"{at}: split is {video.split!r}; expected one of {', '.join(SPLITS)}")
     for name in ("video", "method", "source"):
-        if not isinstance(getattr(video, name), str) or not getattr(video, name):
+        if not _is_text(getattr(video, name)) or not getattr(video, name):
             raise ManifestError(f"{at}: {name} is {getattr(video, name)!r}; expected text")
     for name in ("donor", "person", "compression", "note"):
-        if not isinstance(getattr(video, name), str | None):
+        if getattr(video, name) is not None and not _is_text(getattr(video, name)):
             raise ManifestError(f"{at}: {name} is {getattr(video, name)!r}; expected text")
+    check_relative(video.video, f"{at}.video")
     if not isinstance(video.media, dict | None):
         raise ManifestError(f"{at}: media is {video.media!r}; expected an object")
     if not isinstance(video.labelled, bool | None):
@@ -234,6 +246,14 @@ def _frame(item: Any, at: str) -> Frame:
     return frame
 
 
+def _is_text(value: Any) -> bool:
+    """Whether ``value`` is text that score files can hold: JSON may spell half of a character."""
+    try:
+        return isinstance(value, str) and value.encode() is not None
+    except UnicodeEncodeError:
+        return False
+
+
 def _is_matrix(value: Any) -> bool:
     return (
         isinstance(value, tuple)
@@ -243,14 +263,15 @@ def _is_matrix(value: Any) -> bool:
 
 
 def check_relative(path: Any, at: str) -> None:
-    """Refuse a store path that is not text, is absolute or climbs out of the store.
+    """Refuse a store path that is not text, is absolute or climbs out of the store. (Links: see the store.)
 
     Raises:
         ManifestError: naming ``at``.
     """
     if path is None:
         return
-    if not isinstance(path, str) or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+    bad = not isinstance(path, str) or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts
+    if bad or not path or "\0" in path:
         raise ManifestError(f"{at}: {path!r} must be a relative path inside the store")
 
 

@@ -69,7 +69,7 @@ def pair(task: PairTask) -> list[Parcel]:
     Raises:
         DataError: the real video cannot be read.
     """
-    media = open_media(task.real.path, task.settings.picture_limit)
+    media = open_media(task.real.path, task.settings.limits)
     wanted: dict[int, list[tuple[Sidecar, Frame]]] = defaultdict(list)
     for fake in task.fakes:
         for frame in fake.frames:

@@ -21,6 +21,7 @@ from preprocessing.executors import Item, Result, Work, run
 from preprocessing.faces.models import Models
 from preprocessing.job import Task, failure, models, process
 from preprocessing.layouts.base import Scan, SourceVideo, layout_for
+from preprocessing.manifest import check_relative
 from preprocessing.pairs import PairTask, families, pair
 from preprocessing.settings import Settings
 from preprocessing.sidecar import Sidecar, paths_below, read, sidecar_path, write
@@ -189,7 +190,10 @@ def _scan(settings: Settings) -> Scan:
         raise ConfigError(f"where are the videos of {settings.dataset}? Give --root; expected there: {layout.about}")
     if not settings.root.exists():
         raise ConfigError(f"root {shown(settings.root)}: no such folder; expected there: {layout.about}")
-    return layout.scan(settings.root, settings.dataset, settings.compression)
+    found = layout.scan(settings.root, settings.dataset, settings.compression)
+    for source in found.videos:  # faces go into folders of this name
+        check_relative(source.facts.video, shown(source.path))
+    return found
 
 
 def _recorded(settings: Settings, tools: Models) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from typing import Any, Literal
 from preprocessing.codecs import IN_LMDB, Codec
 from preprocessing.faces.align import Crop
 from preprocessing.faces.sampling import Sampling
+from preprocessing.faces.video import Limits
 from preprocessing.names import full_name
 from training.core.config import Layers, Spec
 from training.core.errors import ConfigError
-from training.core.paths import DATASETS, ROOT, WEIGHTS, processors
+from training.core.paths import DATASETS, ROOT, WEIGHTS, names_folder, processors
 
 CONFIG = ROOT / "preprocessing" / "config.yaml"
 _PATHS = ("root", "output", "landmarks")
@@ -33,7 +34,8 @@ class Settings:
     sampling: Literal["even", "first", "clips", "all"] = "even"
     clips: int = 4
     clip_length: int = 16
-    picture_limit: float = 50.0
+    picture_limit: float = Limits().megapixels
+    video_limit: int = Limits().frames
     time_limit: float | None = 600.0
     detector: Spec = field(default_factory=lambda: Spec(name="hog"))
     detection: Literal["fast", "exact", "boxes"] = "fast"
@@ -59,6 +61,11 @@ class Settings:
     def sampler(self) -> Sampling:
         """Which frames of a video to take."""
         return Sampling(self.sampling, self.frames, self.clips, self.clip_length)
+
+    @property
+    def limits(self) -> Limits:
+        """Which files are refused."""
+        return Limits(self.picture_limit, self.video_limit)
 
     @property
     def crop(self) -> Crop:
@@ -110,7 +117,7 @@ def asked_for(datasets: list[str] | None, output: Path | None) -> tuple[list[str
 
 def _check(settings: Settings, origin: dict[str, str]) -> None:
     least = {"frames": 1, "clips": 1, "clip_length": 1, "size": 16, "margin": 0, "workers": 0}
-    least |= {"scale": 0.5, "picture_limit": 0.01, "time_limit": 0.1}
+    least |= {"scale": 0.5, "picture_limit": 0.01, "video_limit": 1, "time_limit": 0.1}
     for key, bound in least.items():
         value = getattr(settings, key)
         if value is not None and not value >= bound:
@@ -119,7 +126,7 @@ def _check(settings: Settings, origin: dict[str, str]) -> None:
         raise ConfigError(f"{origin['margin']}: 'margin' is {settings.margin}; only aligned faces have one")
     if not 1 <= settings.quality <= 100:
         raise ConfigError(f"{origin['quality']}: 'quality' is {settings.quality}; expected 1 to 100")
-    if settings.dataset is not None and ("/" in settings.dataset or settings.dataset.startswith(".")):
+    if settings.dataset is not None and not names_folder(settings.dataset):
         raise ConfigError(f"{origin['dataset']}: '{settings.dataset}' cannot name a folder; use letters and digits")
 
 

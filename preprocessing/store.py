@@ -12,11 +12,11 @@ from weakref import WeakValueDictionary
 import lmdb
 import numpy as np
 
-from preprocessing.codecs import decode, decode_mask
+from preprocessing.codecs import decode, decode_mask, pixels_of
 from preprocessing.lock import held
 from preprocessing.manifest import Record
 from training.core.errors import DataError, ManifestError
-from training.core.paths import shown
+from training.core.paths import inside, shown
 
 CUT = ".cut"
 """Empty file in a face folder; its time is that of the last run that cut faces."""
@@ -37,10 +37,23 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._known: set[Path] = set()
+        """Folders below ``root``, links followed; to follow them for every file would take as long as reading it."""
 
     def get(self, path: str) -> bytes | None:
-        """See :class:`Bytes`."""
+        """See :class:`Bytes`.
+
+        Raises:
+            DataError: a link leads out of ``root``.
+        """
         file = self.root / path
+        if file.parent not in self._known or file.is_symlink():
+            if not inside(self.root, path):
+                raise DataError(
+                    f"{path} leads out of {shown(self.root)}, and only what lies below it is read; copy the files into "
+                    "it, or make all of it the link"
+                )
+            self._known.add(file.parent)
         return file.read_bytes() if file.is_file() else None
 
 
@@ -133,11 +146,15 @@ _BARE = {points * 2 * size: f"<i{size}" for points in (68, 81) for size in (4, 8
 """Bytes of landmarks without header -> type."""
 
 
-class FrameStore:
-    """Decoded faces of one dataset. Every error names the record and the file."""
+LARGEST = 50.0
+"""Megapixels of a face, by default."""
 
-    def __init__(self, content: Bytes, where: str) -> None:
-        self.content, self.where = content, where
+
+class FrameStore:
+    """Decoded faces of one dataset, none larger than ``megapixels``. Every error names the record and the file."""
+
+    def __init__(self, content: Bytes, where: str, megapixels: float = LARGEST) -> None:
+        self.content, self.where, self.megapixels = content, where, megapixels
 
     def image(self, record: Record) -> np.ndarray:
         """``(H, W, 3)`` uint8 RGB.
@@ -173,7 +190,12 @@ class FrameStore:
         return points.astype(np.float32)
 
     def _picture(self, record: Record, path: str | None, kind: str, decoder: Callable) -> np.ndarray:
-        picture = decoder(self._bytes(record, path, kind))
+        data = self._bytes(record, path, kind)
+        if (pixels_of(data) or 0) > self.megapixels * 1e6:
+            raise DataError(
+                f"{record.key}: {self.where}/{path} has more pixels than picture_limit ({self.megapixels:g} million)"
+            )
+        picture = decoder(data)
         if picture is None:
             raise DataError(f"{record.key}: {self.where}/{path} is no readable picture")
         return picture
@@ -200,8 +222,10 @@ def lmdb_root(datasets: Path, dataset: str) -> Path:
     return datasets / "lmdb" / f"{dataset}_lmdb"
 
 
-def open_store(datasets: Path, dataset: str, kind: str = "auto") -> FrameStore:
+def open_store(datasets: Path, dataset: str, kind: str = "auto", megapixels: float = LARGEST) -> FrameStore:
     """The store of ``dataset`` below ``datasets``: ``rgb``, ``lmdb``, or ``auto`` (the LMDB where there is one).
+
+    Pictures of more than ``megapixels`` are refused.
 
     Raises:
         ManifestError: neither exists; for ``auto``, faces were cut after the LMDB was packed; or the LMDB is being
@@ -218,7 +242,7 @@ def open_store(datasets: Path, dataset: str, kind: str = "auto") -> FrameStore:
         if kind in (name, "auto") and there:
             if name == "lmdb" and held(root):
                 raise ManifestError(f"{shown(root)}: preprocess.py is writing it; wait until it is done")
-            return FrameStore(Lmdb(root) if name == "lmdb" else Folder(root), shown(root))
+            return FrameStore(Lmdb(root) if name == "lmdb" else Folder(root), shown(root), megapixels)
     looked = " or ".join(shown(root) for name, root in choices.items() if kind in (name, "auto"))
     raise ManifestError(f"no faces of '{dataset}': expected {looked}; make them with preprocessing/preprocess.py")
 

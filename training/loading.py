@@ -60,8 +60,8 @@ def load_trained(weights: Path, detector_path: str | None, asked: Asked) -> Trai
     card = read_card(weights)
     if card is None:
         return _published(weights, detector_path, asked, layers)
+    kept = _kept(card.config, shown(weights))
     _check_agrees(card, detector_path, weights)
-    kept = _kept(card.config)
     # The checkpoint holds all weights.
     layers.add_tree(kept, shown(weights)).add_tree(zoo.overlay(kept, weights="random"), shown(weights))
     cfg = asked.over(layers)
@@ -108,7 +108,11 @@ def _open_classes(cfg: Config, state: Mapping[str, Tensor], where: str) -> list[
     return [*protocol.known, *cluster_names(clusters)]
 
 
-def _kept(tree: dict[str, Any]) -> dict[str, Any]:
+def _kept(tree: dict[str, Any], where: str) -> dict[str, Any]:
+    if lacking := [k for k in ("detector", "evaluate", "seed", "precision", "data") if k not in tree]:
+        raise WeightsError(f"{where}: its card's configuration lacks {', '.join(lacking)}")
+    if not all(isinstance(tree[k], dict) for k in ("detector", "data")) or "name" not in tree["detector"]:
+        raise WeightsError(f"{where}: its card's configuration names no detector or no data")
     kept = {k: tree[k] for k in ("detector", "evaluate", "seed", "precision")}
     kept["data"] = {k: tree["data"][k] for k in DATA_KEYS if k in tree["data"]}  # an older Assay knew fewer
     if tree.get("backbone"):

@@ -27,6 +27,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--detector_path", metavar="YAML", help="the method; needed for published checkpoints only")
     p.add_argument("--protocol", metavar="YAML", help="its known methods; needed for published attribution checkpoints")
     p.add_argument("--frames", type=int, default=32, metavar="N", help="frames per video, evenly spread; 0: all (32)")
+    p.add_argument("--picture-limit", type=float, default=50, metavar="MP", help="megapixels; larger is refused (50)")
+    p.add_argument("--video-limit", type=int, default=200_000, metavar="N", help="frames; longer is refused (200000)")
     p.add_argument("--output", type=Path, metavar="FOLDER", help="where results go (default: predictions/<time>)")
     p.add_argument("--explain", action="store_true", help="draw where in each face the verdict comes from")
     add_run_options(p)
@@ -40,6 +42,7 @@ def main(argv: list[str]) -> int:
     from tqdm import tqdm
 
     from preprocessing.faces.models import models_like
+    from preprocessing.faces.video import Limits
     from training.assembly import Asked
     from training.core.errors import ConfigError
     from training.core.paths import shown
@@ -61,9 +64,9 @@ def main(argv: list[str]) -> int:
     models = models_like(next(iter(trained.card.facts.values()), {}))
     output = args.output or Path("predictions") / time.strftime("%Y-%m-%d_%H-%M-%S")
     notes = [*trained.card.notes, *([] if tells_fakes(trained) else [NO_REAL]), *judged_by(trained.card.calibration)]
-    verdicts = []
+    verdicts, limits = [], Limits(args.picture_limit, args.video_limit)
     for file in tqdm(files, unit="file", disable=len(files) == 1):
-        verdicts.append(judge(file, trained, models, args.frames, device))
+        verdicts.append(judge(file, trained, models, args.frames, device, limits))
         _write(output, verdicts, notes, args.weights_path)
         if args.explain and verdicts[-1].faces:
             explain_file(verdicts[-1], trained, device, output / f"{len(verdicts):04d}_{file.stem}_heat.png")

@@ -16,7 +16,7 @@ import torch
 from preprocessing.faces.models import Models
 from preprocessing.faces.sampling import Sampling
 from preprocessing.faces.tracks import Cut, Track, find_tracks
-from preprocessing.faces.video import PICTURE_SUFFIXES, VIDEO_SUFFIXES, open_media
+from preprocessing.faces.video import PICTURE_SUFFIXES, VIDEO_SUFFIXES, Limits, open_media
 from preprocessing.manifest import REAL, Record
 from training.assembly import batches_of, prepare_of
 from training.core.classes import method_of
@@ -54,11 +54,13 @@ def find_files(given: list[Path]) -> list[Path]:
     return files
 
 
-def judge(path: Path, trained: Trained, models: Models, frames: int, device: torch.device) -> FileVerdict:
+def judge(
+    path: Path, trained: Trained, models: Models, frames: int, device: torch.device, limits: Limits
+) -> FileVerdict:
     """The verdict on one file, cut by ``models``; what cannot be read, or has no face, gives one that says so."""
     verdict = FileVerdict(path, names_makers=Task.ATTRIBUTION in trained.detector.tasks)
     try:
-        media = open_media(path)
+        media = open_media(path, limits)
         wanted = _indices(media.total, frames, trained.cfg.data)
         tracks, empty = find_tracks(media.read(wanted), models.find, models.crop)
     except DataError as error:

@@ -68,19 +68,31 @@ class Media(Protocol):
         ...
 
 
-def open_media(path: Path, megapixels: float = 50.0) -> Media:
-    """The video or picture in ``path``, told apart by the file name's ending; no picture has more than ``megapixels``.
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is refused, so that no file can take all memory or time there is."""
 
-    A folder is a video too, cut into pictures.
+    megapixels: float = 50.0
+    """Of a picture or frame."""
+    frames: int = 200_000
+    """Of a video: two hours."""
+
+
+def open_media(path: Path, limits: Limits = Limits()) -> Media:  # noqa: B008 - frozen
+    """The video or picture in ``path``, told apart by the file name's ending. A folder is a video cut into pictures.
 
     Raises:
-        DataError: the file is missing, no video or picture, or without frames.
+        DataError: the file is missing, no video or picture, without frames, or above the ``limits``.
     """
     if path.is_dir():
-        return FrameFolder(path, megapixels)
-    if path.suffix.lower() in PICTURE_SUFFIXES:
-        return Picture(path, megapixels)
-    return VideoFile(path, megapixels)
+        media: Media = FrameFolder(path, limits.megapixels)
+    elif path.suffix.lower() in PICTURE_SUFFIXES:
+        media = Picture(path, limits.megapixels)
+    else:
+        media = VideoFile(path, limits.megapixels)
+    if media.total > limits.frames:
+        raise DataError(f"{shown(path)}: has {media.total} frames, more than video_limit ({limits.frames})")
+    return media
 
 
 def in_natural_order(name: str) -> list[str | int]:
@@ -95,6 +107,7 @@ class VideoFile:
         self.path, self.note, self._megapixels = path, None, megapixels
         with self._open() as container:
             self.facts, self.total = _facts(container), _announced(container)
+        self._check_size(self.facts.get("width", 0), self.facts.get("height", 0))
         if self.total == 0:
             raise DataError(f"{shown(path)}: holds no video frames")
 
@@ -176,10 +189,13 @@ class VideoFile:
         codec.thread_count = 1
         return container
 
+    def _check_size(self, width: int, height: int) -> None:
+        if width * height > self._megapixels * 1e6:
+            raise DataError(f"{shown(self.path)}: {_too_large(width, height, self._megapixels)}")
+
     def _shot(self, index: int, frame: av.VideoFrame) -> Shot | None:
         """The frame, None if it is damaged."""
-        if frame.width * frame.height > self._megapixels * 1e6:
-            raise DataError(f"{shown(self.path)}: {_too_large(frame.width, frame.height, self._megapixels)}")
+        self._check_size(frame.width, frame.height)  # some streams change it on the way
         shot = Shot(index, frame)
         try:
             shot.gray  # noqa: B018 - the judge of what can be converted

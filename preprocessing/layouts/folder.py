@@ -2,8 +2,8 @@
 
 The folders may lie below ``train/``, ``val/`` and ``test/``; otherwise (and for rows of a CSV without a split) the
 files are divided 70 / 10 / 20 by a hash. What shares a person or a source stays together; without a ``source`` the file
-name is it, so call a fake like the real video that it was made from. Columns of a CSV: ``path`` (relative to the CSV)
-and ``label`` (real, fake, 0 or 1); optionally ``split``, ``method``, ``person`` and ``source``.
+name is it, so call a fake like the real video that it was made from. Columns of a CSV: ``path`` (relative to the
+CSV's folder and below it) and ``label`` (real, fake, 0 or 1); optionally ``split``, ``method``, ``person``, ``source``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from preprocessing.layouts.base import LAYOUTS, Layout, Scan, SourceVideo, files
 from preprocessing.manifest import REAL, SPLITS, Video
 from preprocessing.splits import split_groups
 from training.core.errors import ConfigError, did_you_mean
-from training.core.paths import shown
+from training.core.paths import inside, shown
 
 SHARES = {"train": 0.7, "val": 0.1, "test": 0.2}
 FAKE = "fake"
@@ -137,6 +137,10 @@ def _from_row(row: dict[str, str | None], table: Path, at: str) -> _File:
     method = cells["method"] or (FAKE if label else REAL)
     if (method == REAL) != (label == 0):
         raise ConfigError(f"{at}: method is '{method}' but label is '{cells['label']}'")
+    if not inside(table.parent, cells["path"]):
+        raise ConfigError(
+            f"{at}: '{cells['path']}' leads out of {shown(table.parent)}; put the table into a folder above its files"
+        )
     path = table.parent / cells["path"]
     name = PurePath(*(part for part in PurePath(cells["path"]).parts if part not in ("..", PurePath(path).anchor)))
     return _File(

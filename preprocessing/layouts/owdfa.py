@@ -27,7 +27,7 @@ from pathlib import Path, PurePosixPath
 from preprocessing.layouts._lists import read_rows
 from preprocessing.layouts._owdfa import CATEGORIES, CELEB, FF, LABELLED, SEED, UNLABELLED, UNUSED, training_rows
 from preprocessing.layouts.base import LAYOUTS, Card, Layout, Scan, SourceVideo, some
-from preprocessing.manifest import REAL, Video
+from preprocessing.manifest import REAL, Video, check_relative
 from training.core.errors import ConfigError
 from training.core.paths import shown
 
@@ -126,6 +126,7 @@ def _rows(table: Path, dataset: str, scan: Scan) -> list[_Row]:
                 "expected 0, 1 or 2; 0 or 1; a number"
             )
         row = _row(cells, dataset)
+        check_relative(row.path, at)
         if row.facts.video in seen:
             raise ConfigError(f"{at}: '{row.path}' is listed twice")
         seen.add(row.facts.video)

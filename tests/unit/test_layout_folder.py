@@ -69,7 +69,7 @@ def write_csv(tmp_path, text):
 def test_a_table_gives_all_facts(tmp_path):
     table = write_csv(
         tmp_path,
-        "path,label,split,method,person,source\nclips/a.mp4,real,train,,anna,\nclips/b.mp4,fake,test,gan,anna,a\n../c.png,1,val,,,\n",
+        "path,label,split,method,person,source\nclips/a.mp4,real,train,,anna,\nclips/b.mp4,fake,test,gan,anna,a\nc.png,1,val,,,\n",
     )
     found = by_name(scan(table, layout="folder"))
     a, b, c = (found[v].facts for v in ("clips/a", "clips/b", "c"))
@@ -90,6 +90,8 @@ def test_a_table_gives_all_facts(tmp_path):
         ("path,label,method\na.mp4,real,gan\n", "data.csv:2: method is 'gan' but label is 'real'"),
         ("path,label\na.mp4,real\na.mp4,fake\n", "lists twice"),
         ("path,label\n", "holds no videos or pictures"),
+        ("path,label\n../a.mp4,real\n", "data.csv:2: '../a.mp4' leads out of"),
+        ("path,label\n/etc/a.mp4,real\n", "data.csv:2: '/etc/a.mp4' leads out of"),
         ("path,label\na.mp4,real,extra\n", "data.csv:2: has more cells than the header"),
     ],
 )

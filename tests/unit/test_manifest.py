@@ -13,6 +13,7 @@ from preprocessing.manifest import SPLITS, Frame, Manifest, Video
 from training.core.errors import ManifestError
 
 words = st.text(min_size=1, max_size=8)
+names = words.filter(lambda w: not w.startswith("/") and "\0" not in w and ".." not in w.split("/"))
 maybe = st.none() | words
 paths = st.text("abc/._-", min_size=1, max_size=9).filter(lambda p: not p.startswith("/") and ".." not in p)
 matrices = st.none() | st.tuples(*[st.floats(allow_nan=False, allow_infinity=False)] * 6)
@@ -22,7 +23,7 @@ frames = st.lists(
     faces | st.builds(Frame, st.integers(0, 9999), st.just(False)), max_size=4, unique_by=lambda f: f.frame
 )
 videos = st.builds(
-    Video, st.just("set"), words, st.integers(0, 1), words, words, st.sampled_from(SPLITS), maybe, maybe, maybe, maybe
+    Video, st.just("set"), names, st.integers(0, 1), words, words, st.sampled_from(SPLITS), maybe, maybe, maybe, maybe
 )
 entries = st.lists(st.tuples(videos, frames), max_size=4, unique_by=lambda entry: entry[0].video)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from preprocessing.faces.video import Shot, open_media
+from preprocessing.faces.video import Limits, Shot, open_media
 from tests.unit.media import face, numbered, write_video
 from training.core.errors import DataError
 
@@ -221,4 +221,4 @@ def test_an_unreadable_picture_is_named(tmp_path, data, says):
 def test_a_picture_above_the_limit_is_refused(tmp_path):
     Image.fromarray(face()).save(tmp_path / "p.png")
     with pytest.raises(DataError, match="160 x 160 pixels, more than picture_limit"):
-        open_media(tmp_path / "p.png", megapixels=0.02)
+        open_media(tmp_path / "p.png", Limits(megapixels=0.02))

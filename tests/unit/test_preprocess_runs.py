@@ -64,8 +64,9 @@ def test_what_changed_or_went_missing_is_done_again(raw, done, tmp_path, capsys)
 
 def test_new_facts_need_no_new_faces(raw, tmp_path, capsys):
     table, out = tmp_path / "t.csv", tmp_path / "out"
+    shutil.copytree(raw / "train", tmp_path / "train")
     for split in ("train", "test"):
-        table.write_text(f"path,label,split\n{raw}/train/real/a.mp4,real,{split}\n")
+        table.write_text(f"path,label,split\ntrain/real/a.mp4,real,{split}\n")
         assert run(table, out) == 0
     assert "1 videos were done before, 0 now" in capsys.readouterr().out
     assert [s.video.split for s in read_all(out / "rgb/mine")] == ["test"]
@@ -86,9 +87,10 @@ def test_an_lmdb_older_than_its_faces_is_not_used(raw, tmp_path):
 
 
 def test_faces_cut_in_two_ways_make_no_manifest(raw, tmp_path):
+    shutil.copytree(raw, tmp_path / "raw")
     for name, size in (("a", "128"), ("b", "256")):
         table = tmp_path / f"{name}.csv"
-        table.write_text(f"path,label,split\n{raw}/{'train' if name == 'a' else 'test'}/real/{name}.mp4,real,train\n")
+        table.write_text(f"path,label,split\nraw/{'train' if name == 'a' else 'test'}/real/{name}.mp4,real,train\n")
         assert run(table, tmp_path, "--size", size) == 0
     with pytest.raises(
         ManifestError, match=r"mine: faces were cut with different settings, size: (128|256) and (128|256); run"

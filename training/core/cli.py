@@ -27,9 +27,10 @@ def run_entry(main: Callable[[list[str]], int | None]) -> None:
         print(f"error: {error}" if error.exit_code else str(error), file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:
-        if "--debug" in argv or error.filename is None:
+        if "--debug" in argv or error.errno is None:
             raise
-        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        place = f"{error.filename}: " if error.filename is not None else ""  # a write to an open file names none
+        print(f"error: {place}{error.strerror}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -22,6 +22,19 @@ def shown(path: Path) -> str:
     return str(path)
 
 
+def names_folder(name: str) -> bool:
+    """Whether ``name`` can name one folder below another: no way up, no way elsewhere, nothing hidden."""
+    return bool(name) and not name.startswith(".") and not set(name) & set("/\\\0")
+
+
+def inside(root: Path, path: str | Path) -> bool:
+    """Whether ``root / path`` lies below ``root`` with all links followed. ``root`` itself may be a link."""
+    try:
+        return (root / path).resolve().is_relative_to(root.resolve())
+    except (OSError, ValueError):  # a loop of links, a name that no file can have
+        return False
+
+
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """A temporary neighbor of ``path`` to write to; it replaces ``path`` on success and vanishes on failure.

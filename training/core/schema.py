@@ -49,6 +49,7 @@ class DataConfig:
     root: Path = Path("datasets")
     manifests: Path = Path("preprocessing/dataset_json")
     store: Literal["auto", "rgb", "lmdb"] = "auto"
+    picture_limit: float = 50.0
     compression: str | None = "c23"
     frames_train: int = 32
     frames_test: int = 32

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from preprocessing.manifest import Record
-from training.core.errors import DataError
+from training.core.errors import BenchError, DataError
 from training.core.types import UNKNOWN, Batch, Identity, Sample, collate
 from training.data.select import FaceSource, class_names
 from training.data.transforms import Transform
@@ -237,6 +237,29 @@ def collate_tolerant(draws: list[list[Sample] | str]) -> Drawn:
     return Drawn(collate(good) if good else None, [draw for draw in draws if isinstance(draw, str)])
 
 
+class _Loaded:
+    """What ``loader`` loads; what goes wrong in one of its processes is told as it would be in this one."""
+
+    def __init__(self, loader: DataLoader[Batch | Drawn]) -> None:
+        self._loader = loader
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+    def __iter__(self) -> Iterator[Batch | Drawn]:
+        try:
+            yield from self._loader
+        except BenchError as error:  # the loader puts the other process's traceback before the message
+            raise type(error)(str(error).rpartition(f"{type(error).__qualname__}: ")[2].strip()) from error
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise DataError(
+                "a loader process died: out of memory, or a store that was cut short while it was read; "
+                "--set data.workers=0 shows which record"
+            ) from error
+
+
 @dataclass
 class Batches:
     """``batches(epoch, skip)`` iterates over an epoch's batches, without the first ``skip`` ones when resuming.
@@ -267,10 +290,10 @@ class Batches:
             generator=torch.Generator(),
         )
 
-    def __call__(self, epoch: int = 0, skip: int = 0) -> DataLoader[Batch | Drawn]:
+    def __call__(self, epoch: int = 0, skip: int = 0) -> _Loaded:
         """The batches of ``epoch`` from the ``skip``-th on."""
         self._order.epoch, self._order.skip = epoch, skip
-        return self._loader
+        return _Loaded(self._loader)
 
     def steps(self, epoch: int = 0) -> int:
         """Batches of a whole epoch."""

@@ -13,7 +13,7 @@ from preprocessing.names import Subset, subset
 from preprocessing.store import FrameStore, open_store
 from training.core.coverage import Faceless
 from training.core.errors import ManifestError
-from training.core.paths import ROOT
+from training.core.paths import ROOT, names_folder
 from training.core.registry import RECIPES
 from training.core.schema import DataConfig
 from training.data.listed import facts_of, identity
@@ -33,7 +33,7 @@ class Faces:
     """The frame stores of several datasets behind one door; safe to send to worker processes."""
 
     def __init__(self, data: DataConfig) -> None:
-        self._root, self._kind = located(data.root), data.store
+        self._root, self._kind, self._limit = located(data.root), data.store, data.picture_limit
         self._stores: dict[str, FrameStore] = {}
 
     def of(self, record: Record) -> FrameStore:
@@ -43,7 +43,7 @@ class Faces:
             ManifestError: its dataset has neither face folders nor an LMDB.
         """
         if record.dataset not in self._stores:
-            self._stores[record.dataset] = open_store(self._root, record.dataset, self._kind)
+            self._stores[record.dataset] = open_store(self._root, record.dataset, self._kind, self._limit)
         return self._stores[record.dataset]
 
 
@@ -88,6 +88,8 @@ def select(names: list[str], split: str, frames: int, data: DataConfig) -> list[
 
 
 def _select(name: str, split: str, frames: int, data: DataConfig) -> Selected:
+    if not names_folder(name):
+        raise ManifestError(f"{name!r} cannot name a data set; expected a name without folders")
     wanted = subset(name)
     compression = wanted.compression or data.compression
     listed = dfb.read(dfb.find(located(data.manifests), name))

@@ -6,10 +6,11 @@ where training stood, so that testing and prediction need nothing else.
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -17,8 +18,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from training.core.errors import WeightsError
+from training.core.config import read_section
+from training.core.errors import ConfigError, DataError, WeightsError
 from training.core.paths import atomic, shown
+from training.networks.weights import CHECKSUM, DAMAGED, checksum, load_plain, reason
 
 HEADER = "assay"
 VERSION = 1
@@ -41,18 +44,28 @@ class Card:
     calibration: dict[str, Any] | None = None
     """Temperature and threshold from validation data, see :mod:`training.engine.evaluators.calibration`; None where no
     validation split was there, and in checkpoints from before there was this entry."""
-    version: int = VERSION
-
-
     conditions: dict[str, Any] | None = None
     """What of its training enters the hash of a protocol, see :mod:`training.core.conditions`; None where nobody knows:
     in published and in older checkpoints."""
+    version: int = VERSION
+
+
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[Path]:
+    """As :func:`atomic`; of a disk that is full torch and safetensors tell by errors of their own."""
+    try:
+        with atomic(path) as temporary:
+            yield temporary
+    except (RuntimeError, SafetensorError) as error:
+        raise DataError(f"{shown(path)}: cannot be written ({reason(error)}); is the disk full?") from error
+
+
 def save_weights(path: Path, network: nn.Module, card: Card) -> None:
     """Write the network's state and its card, atomically."""
     # Modules used twice share tensors, which the format refuses: each name gets its own copy.
     state = {k: v.detach().cpu().contiguous().clone() for k, v in network.state_dict().items()}
-    with atomic(path) as temporary:
-        save_file(state, temporary, metadata={HEADER: json.dumps(asdict(card))})
+    with _written(path) as temporary:
+        save_file(state, temporary, metadata={HEADER: json.dumps(asdict(card)), CHECKSUM: checksum(state)})
         temporary.chmod(0o644)  # safetensors lets only the owner read; results are for colleagues too
 
 
@@ -70,18 +83,22 @@ def read_card(path: Path) -> Card | None:
         with safe_open(path, "pt") as file:
             header = (file.metadata() or {}).get(HEADER)
         tree = json.loads(header) if header else None
-    except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"{shown(path)}: not a readable safetensors file ({error})") from error
+    except DAMAGED as error:
+        raise WeightsError(f"{shown(path)}: not a readable safetensors file ({reason(error)})") from error
     if tree is None:
         return None
-    if tree.get("version") != VERSION:
-        raise WeightsError(f"{shown(path)}: checkpoint version {tree.get('version')!r}; this Assay reads {VERSION}")
-    return Card(**tree)
+    version = tree.get("version") if isinstance(tree, dict) else None
+    if version != VERSION:
+        raise WeightsError(f"{shown(path)}: checkpoint version {version!r}; this Assay reads {VERSION}")
+    try:
+        return read_section(tree, Card)
+    except ConfigError as error:
+        raise WeightsError(f"{shown(path)}: damaged card ({error})") from error
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
     """Write a training state (tensors, numbers, text and containers of them), atomically."""
-    with atomic(path) as temporary:
+    with _written(path) as temporary:
         torch.save(state, temporary)
 
 
@@ -94,9 +111,12 @@ def load_state(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise WeightsError(f"nothing to resume: no {shown(path)}")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251 - weights_only
-    except (UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        raise WeightsError(f"{shown(path)}: damaged training state ({str(error).splitlines()[0]})") from error
+        state = load_plain(path)
+    except DAMAGED as error:
+        raise WeightsError(f"{shown(path)}: damaged training state ({reason(error)})") from error
+    if not isinstance(state, dict):
+        raise WeightsError(f"{shown(path)}: no training state")
+    return state
 
 
 def to_cpu(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from training.core.errors import ContractError, DataError, did_you_mean
-from training.core.paths import atomic, shown
+from training.core.paths import atomic, inside, shown
 
 METRICS, ENVIRONMENT, CONFIG, LOG = "metrics.json", "environment.json", "config.yaml", "log.jsonl"
 LEAKAGE, ROBUSTNESS = "leakage.json", "robustness.json"
@@ -217,8 +217,15 @@ def load_features(path: Path, scores: Scores) -> np.ndarray:
 
 
 def scores_path(folder: Path, dataset: str) -> Path:
-    """Where the scores of one test set lie in a run or test folder."""
-    return folder / "scores" / f"{dataset}.csv"
+    """Where the scores of one test set lie in a run or test folder.
+
+    Raises:
+        DataError: a name that leads out of it.
+    """
+    path = folder / "scores" / f"{dataset}.csv"
+    if not inside(folder / "scores", f"{dataset}.csv"):
+        raise DataError(f"{shown(folder)}: {dataset!r} cannot name a test set, since it leads out of the folder")
+    return path
 
 
 def write_json(path: Path, tree: Any) -> None:

@@ -16,7 +16,7 @@ import yaml
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from training.core.errors import BenchError
+from training.core.errors import BenchError, ContractError
 from training.core.paths import atomic, shown
 from training.core.schema import LogConfig
 from training.core.types import Batch, Losses
@@ -129,6 +129,7 @@ class RunFolder:
             self.best = value
         if not self.writes:
             return
+        self._check_finite()
         self._append({"step": self.position.step, "epoch": self.position.epoch, "val": metrics})
         for name, number in metrics.items():
             if number is not None:
@@ -206,9 +207,23 @@ class RunFolder:
         repeated = "val" in row and self.position.within > 0
         return row["step"] < self.position.step + (not repeated)
 
+    def _check_finite(self) -> None:
+        """A step may spoil the weights before any loss shows it; what was saved before must not be replaced by that.
+
+        Raises:
+            ContractError: some parameter is not finite.
+        """
+        bad = [name for name, value in self.detector.named_parameters() if not torch.isfinite(value).all()]
+        if bad:
+            raise ContractError(
+                f"step {self.position.step}: {len(bad)} parameters are not finite ({', '.join(bad[:3])}); try a lower "
+                "learning rate or optim.clip_norm; the last good checkpoint is kept"
+            )
+
     def _save_state(self) -> None:
         if not self.writes or not self.save_ckpt:
             return
+        self._check_finite()
         state = {
             "detector": checkpoint.to_cpu(self.detector.state_dict()),
             "update": self.update.state_dict(),

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from training.core.config import At, Spec, instantiate
-from training.core.errors import ConfigError, ContractError, did_you_mean
+from training.core.errors import ConfigError, ContractError, WeightsError, did_you_mean
 from training.core.schema import OptimConfig
 from training.core.types import Losses
 from training.detectors.base import Detector
@@ -91,9 +91,18 @@ class Update:
         return {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what :meth:`state_dict` gave."""
-        for name, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(state[name])
+        """Restore what :meth:`state_dict` gave.
+
+        Raises:
+            WeightsError: another rule or other groups gave it.
+        """
+        try:
+            for name, optimizer in self.optimizers.items():
+                optimizer.load_state_dict(state[name])
+        except (KeyError, ValueError) as error:
+            raise WeightsError(
+                f"{self.who}: the saved state is not of this optim.rule ({error}); resume with the rule it began with"
+            ) from error
 
     def _named(self, group: str) -> torch.optim.Optimizer:
         if group not in self.optimizers:

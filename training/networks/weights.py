@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from training.core.errors import WeightsError
@@ -17,6 +19,13 @@ from training.core.paths import WEIGHTS, shown
 Renames = Mapping[str, "str | None | Callable[[str], str]"]
 """Key or key prefix of another implementation -> ours; None: dead there; a function: from the rest to our whole key."""
 
+CHECKSUM = "assay-crc32"
+"""Entry of a safetensors header. The format itself notices no changed byte among the weights."""
+DAMAGED = (
+    SafetensorError, UnpicklingError, RuntimeError, OSError, EOFError, ValueError, TypeError, LookupError, struct.error,
+    AttributeError, AssertionError, ArithmeticError, ImportError, MemoryError,
+)  # fmt: skip
+"""What safetensors and torch raise on files that are not what their names say, or were damaged."""
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 
 
@@ -29,17 +38,45 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise WeightsError(f"no weights file {shown(path)}")
     try:
-        if path.suffix == ".safetensors":
-            state = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251 - weights_only
-    except (SafetensorError, UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
-        raise WeightsError(f"{shown(path)}: not a safe weights file ({str(error).splitlines()[0]})") from error
+        state = _read_tensors(path) if path.suffix == ".safetensors" else load_plain(path)
+    except DAMAGED as error:
+        raise WeightsError(f"{shown(path)}: not a safe weights file ({reason(error)})") from error
     if isinstance(state, dict):
         state = next((state[key] for key in ("state_dict", "network", "model_state") if key in state), state)
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+    if not isinstance(state, dict) or not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()):
         raise WeightsError(f"{shown(path)}: expected a state dict of tensors")
     return {key.removeprefix("module."): value for key, value in state.items()}
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    with safe_open(path, "pt") as file:
+        kept = (file.metadata() or {}).get(CHECKSUM)
+        state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
+    if kept is not None and kept != checksum(state):
+        raise ValueError("its weights are not those that were written: the checksum differs")
+    return state
+
+
+def checksum(state: Mapping[str, Tensor]) -> str:
+    """CRC-32 of all tensors with their names, types and shapes, on the CPU."""
+    total = 0
+    for name, value in sorted(state.items()):
+        total = zlib.crc32(f"{name} {value.dtype} {tuple(value.shape)}".encode(), total)
+        total = zlib.crc32(value.contiguous().reshape(-1).view(torch.uint8).numpy(), total)
+    return f"{total:08x}"
+
+
+def load_plain(path: Path) -> Any:
+    """What lies in a torch file, on the CPU: tensors, numbers, text and containers of them; nothing else is unpickled.
+
+    Raises one of :data:`DAMAGED` on anything else.
+    """
+    return torch.load(path, map_location="cpu", weights_only=True)  # noqa: TID251 - weights_only
+
+
+def reason(error: BaseException) -> str:
+    """The first line of what a library says."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def rename(state: Mapping[str, Tensor], rules: Renames, who: str) -> dict[str, Tensor]:
