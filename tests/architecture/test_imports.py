@@ -24,6 +24,10 @@ MAY_IMPORT = {
     | BASE
     | {"training.networks", "training.losses", "training.data.blending", "training.detectors._"},
     "training.engine": CORE | STORES | BASE | {f"training.{p}" for p in ("engine", "data", "metrics", "networks")},
+    # The page starts entries as processes; it runs no models itself.
+    "training.ui": CORE
+    | {"training.ui", "analysis"}
+    | {f"training.engine.{name}" for name in ("checkpoint", "results")},
     "training": set(PACKAGES),
     "preprocessing": {"preprocessing", "training.core"},
     "analysis": CORE

@@ -42,17 +42,17 @@ def main(argv: list[str]) -> None:
         raise ConfigError(f"the page needs the extra 'ui' ({error.name} is missing): pip install -e '.[ui]'") from error
     from training.ui.settings import LOOPBACK, Settings
 
+    host = f"[{args.host}]" if ":" in args.host else args.host
     settings = Settings(
         runs=args.runs.resolve(),
         weights=args.weights.resolve(),
         kept=args.kept,
         max_bytes=int(args.max_mb * 2**20),
-        names=(*LOOPBACK, args.host, *args.names),
+        names=(*LOOPBACK, host, *args.names),
         device=args.device,
     )
     config = uvicorn.Config(create_app(settings), args.host, args.port, log_level="warning")
     listening = config.bind_socket()
-    host = f"[{args.host}]" if ":" in args.host else args.host
     print(f"http://{host}:{listening.getsockname()[1]}", flush=True)
     uvicorn.Server(config).run(sockets=[listening])
 

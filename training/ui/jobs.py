@@ -179,6 +179,7 @@ class Queue:
             code = await process.wait()
         finally:
             _kill(process)
+            await process.wait()
             self._process, job.progress = None, 0.0
         _read(answer, code, tail)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from training.core.paths import RUNS, WEIGHTS
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 @dataclass(frozen=True)
