@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from analysis import beside, style
 from analysis.beside import Runs, on, path_of, sets_of
+from analysis.collect import Result
 from analysis.figures.robustness import robustness
 from analysis.markdown import markdown_table
 from training.core.cli import add_debug, run_entry
 from training.core.paths import shown
-from training.engine.results import ROBUSTNESS
+from training.engine.results import ROBUSTNESS, read_json
 
 
 def find(paths: list[Path]) -> Runs:
@@ -21,21 +23,54 @@ def find(paths: list[Path]) -> Runs:
     return beside.find(paths, ROBUSTNESS, "--robustness")
 
 
+def of_results(results: Sequence[Result]) -> Runs:
+    """The same of runs that were collected; of several tests of a set the latest. Runs without any are left out."""
+    trees = {result.label: [read_json(path) for path in result.left(ROBUSTNESS)] for result in results}
+    return {
+        label: {"sets": {name: one for tree in of_run for name, one in tree["sets"].items()}}
+        for label, of_run in trees.items()
+        if of_run
+    }
+
+
+@dataclass(frozen=True)
+class Drops:
+    """How much video AUC each corruption costs one run on one test set."""
+
+    test_set: str
+    caption: str
+    levels: list[str]
+    lines: dict[str, list[dict[str, Any] | None]]
+    """By corruption, a figure per level."""
+
+
+def drops(runs: Runs) -> Iterator[Drops]:
+    """Per test set and run."""
+    for name in sets_of(runs):
+        for label, found in on(runs, name).items():
+            clean, applied = style.figure_text(found["clean"]["video/auc"]), found["applied"]
+            about = f"video AUC {clean}; drops under corruption {applied}, by level"
+            levels = sorted({level for by_level in found["corruptions"].values() for level in by_level})
+            yield Drops(
+                test_set=name,
+                caption=f"{label} on {style.dataset_name(name)}: {about}",
+                levels=levels,
+                lines={
+                    corruption: [by_level.get(level, {}).get("video/drop") for level in levels]
+                    for corruption, by_level in found["corruptions"].items()
+                },
+            )
+
+
 def table(runs: Runs) -> str:
-    """Per test set and run, how much video AUC each corruption costs at each level, in Markdown."""
-    each = ((name, label, found) for name in sets_of(runs) for label, found in on(runs, name).items())
-    return "\n".join(part for one in each for part in _table(*one))
+    """:func:`drops` in Markdown."""
+    return "\n".join(part for one in drops(runs) for part in _table(one))
 
 
-def _table(name: str, label: str, found: dict[str, Any]) -> Iterator[str]:
-    clean, applied = style.figure_text(found["clean"]["video/auc"]), found["applied"]
-    yield f"{label} on {style.dataset_name(name)}: video AUC {clean}; drops under corruption {applied}, by level"
-    levels = sorted({level for by_level in found["corruptions"].values() for level in by_level})
-    lines = [
-        [corruption, *(style.figure_text(by_level.get(level, {}).get("video/drop")) for level in levels)]
-        for corruption, by_level in found["corruptions"].items()
-    ]
-    yield markdown_table(["corruption", *levels], lines)
+def _table(found: Drops) -> Iterator[str]:
+    yield found.caption
+    lines = [[corruption, *map(style.figure_text, figures)] for corruption, figures in found.lines.items()]
+    yield markdown_table(["corruption", *found.levels], lines)
 
 
 def draw(runs: Runs, output: Path) -> list[Path]:

@@ -14,6 +14,8 @@ from training.engine.evaluators.settings import clusters, levels
 from training.engine.results import COLUMNS, Scores, codes
 
 Line = dict[str, Any]
+WAYS = ("left out", "counted as real", "counted as fake", "best case", "worst case")
+"""How frames without a face may be taken."""
 
 
 def covered(every: Sequence[Tested]) -> list[Line]:
@@ -37,7 +39,7 @@ def _lines(one: Tested, faceless: Sequence[Faceless]) -> Iterator[Line]:
     as_fake = levels(replace(rows, fake_prob=np.where(added, 1.0, rows.fake_prob)), one.settings)
     for level, left in levels(one.rows, one.settings).items():
         named = {"run": one.run, "test_set": one.test_set, "level": level}
-        found = {"left out": auc_columns(left.label, left.fake_prob, clusters(left, one.settings), level, one.settings)}
+        found = {WAYS[0]: auc_columns(left.label, left.fake_prob, clusters(left, one.settings), level, one.settings)}
         label, cluster = as_real[level].label, clusters(as_real[level], one.settings)
         for way, prob in ways(label, as_real[level].fake_prob, as_fake[level].fake_prob).items():
             found[way] = auc_columns(label, prob, cluster, level, one.settings)
@@ -49,12 +51,8 @@ def ways(label: np.ndarray, as_real: np.ndarray, as_fake: np.ndarray) -> dict[st
 
     Nothing that a detector could say of them gives an AUC outside the best and the worst case.
     """
-    return {
-        "counted as real": as_real,
-        "counted as fake": as_fake,
-        "best case": np.where(label == 1, as_fake, as_real),
-        "worst case": np.where(label == 1, as_real, as_fake),
-    }
+    best, worst = np.where(label == 1, as_fake, as_real), np.where(label == 1, as_real, as_fake)
+    return dict(zip(WAYS[1:], (as_real, as_fake, best, worst), strict=True))
 
 
 def completed(scores: Scores, faceless: Sequence[Faceless]) -> tuple[Scores, np.ndarray]:

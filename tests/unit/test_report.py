@@ -1,8 +1,6 @@
 """The HTML report and its figures: whole, self-contained, safe against names, true to the numbers."""
 
 import csv
-import shutil
-import subprocess
 from html.parser import HTMLParser
 
 import numpy as np
@@ -73,7 +71,7 @@ def test_the_page_is_whole_and_needs_no_network(report):
     page = Page(text)
     assert page.open == []
     assert page.addresses
-    assert all(address.startswith("data:image/png;base64,") for address in page.addresses)
+    assert all(address.startswith("data:image/") for address in page.addresses)
     assert "url(" not in text
     assert "@import" not in text
     assert report.stat().st_size < 10e6
@@ -209,29 +207,3 @@ def test_training_curves_hold_the_whole_log(tmp_path):
     assert ("40", "val/video/auc", "0.9") in points
     assert "val/video/eer" not in found["name"], "an undefined figure is no point"
     assert training_curves([], "run", tmp_path / "none.png") is None
-
-
-@pytest.mark.browser
-def test_a_click_on_a_heading_sorts(report, tmp_path):
-    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if browser is None:
-        pytest.skip("no Chromium")
-    click = """<script>
-      const table = [...document.querySelectorAll("table")].find((t) => t.tHead.textContent.includes("EER"));
-      const column = [...table.tHead.rows[0].cells].findIndex((c) => c.textContent.includes("EER"));
-      const values = () => [...table.tBodies[0].rows].map((r) => r.cells[column].dataset.value);
-      const button = table.tHead.rows[0].cells[column].querySelector("button");
-      button.click(); document.title = values().join(","); button.click(); document.title += ";" + values().join(",");
-      document.title += ";" + (document.documentElement.scrollWidth <= innerWidth);
-    </script></body>"""
-    page = tmp_path / "clicked.html"
-    page.write_text(report.read_text().replace("</body>", click))
-    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=390,800", "--dump-dom"]
-    done = subprocess.run([*command, page.as_uri()], capture_output=True, text=True, timeout=120, check=True)
-    down, up, fits = done.stdout.split("<title>")[1].split("</title>")[0].split(";")
-    numbers = [[float(v) for v in values.split(",") if v] for values in (down, up)]
-    assert numbers[0] == sorted(numbers[0], reverse=True)
-    assert numbers[1] == sorted(numbers[0])
-    assert down.endswith(",")
-    assert up.endswith(","), "undefined figures stay last"
-    assert fits == "true", "the page is no wider than a phone"
