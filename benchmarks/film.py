@@ -28,7 +28,7 @@ def film(path: Path, width: int, height: int, frames: int = 500, seed: int = 0) 
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=25, options={"crf": "23", "preset": "faster", "g": "250"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for number, pixels in enumerate(_frames(width, height, frames, seed)):
+        for number, pixels in enumerate(pictures(width, height, frames, seed)):
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, 25)
             container.mux(stream.encode(frame))
@@ -36,7 +36,12 @@ def film(path: Path, width: int, height: int, frames: int = 500, seed: int = 0) 
     return path
 
 
-def _frames(width: int, height: int, count: int, seed: int) -> Iterator[np.ndarray]:
+def pictures(width: int, height: int, count: int, seed: int) -> Iterator[np.ndarray]:
+    """``count`` frames of one, ``(height, width, 3)`` uint8 RGB.
+
+    Raises:
+        ConfigError: scikit-image is missing.
+    """
     try:
         import skimage.data
     except ImportError as error:

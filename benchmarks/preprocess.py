@@ -9,12 +9,9 @@ Prints a table and where the time goes, and writes ``benchmarks/results/preproce
 from __future__ import annotations
 
 import argparse
-import cProfile
 import json
-import pstats
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +24,7 @@ from tqdm import tqdm
 from benchmarks import incumbent
 from benchmarks.film import film
 from benchmarks.machine import describe, peak_mib
+from benchmarks.timing import profiled, seconds
 from preprocessing.executors import Work, run
 from preprocessing.faces.align import FIVE_POINTS, carry
 from preprocessing.faces.models import LANDMARKS
@@ -104,7 +102,8 @@ def measure(video: Path, folder: Path, rounds: int) -> Row:
     for mode, function in work.items():
         if mode != "incumbent":
             models(Settings(detection=mode))  # loaded now, as by a worker for all its videos
-        faces[mode], spent[mode] = profiled(function)
+        faces[mode], took = profiled(function, STEPS)
+        spent[mode] = {step: round(value, 3) for step, value in took.items()}
         cpu[mode] = min(seconds(function) for _ in range(rounds))
     media = open_media(video)
     return {
@@ -148,19 +147,6 @@ def alike(theirs: dict[int, incumbent.Face], ours: list[Frame], root: Path) -> R
         if off
         else None,
     }
-
-
-def profiled(function: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
-    """What ``function`` returns, and the CPU seconds of each step in :data:`STEPS` and of the rest."""
-    profile = cProfile.Profile(time.process_time)
-    value = profile.runcall(function)
-    spent: Counter[str] = Counter()
-    stats = pstats.Stats(profile)
-    for (file, _, name), (_, _, _, cumulative, _) in stats.stats.items():
-        if Path(file).is_relative_to(ROOT) and (step := STEPS.get(Path(file).stem, {}).get(name)):
-            spent[step] += cumulative
-    spent["other"] = stats.total_tt - spent.total()
-    return value, {step: round(took, 3) for step, took in spent.items()}
 
 
 def at_work(count: int, video: Path, folder: Path, copies: int) -> Row:
@@ -213,13 +199,6 @@ def report(result: Row) -> str:
     for mode, hours in result.get("dfdc_core_hours", {}).items():
         lines.append(f"all of DFDC, {mode}: {hours} core hours")
     return "\n".join(lines)
-
-
-def seconds(function: Callable[[], object]) -> float:
-    """CPU seconds of this process."""
-    start = time.process_time()
-    function()
-    return time.process_time() - start
 
 
 def _filmed(folder: Path) -> list[Path]:
