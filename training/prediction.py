@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from preprocessing.faces.models import Models
 from preprocessing.faces.sampling import Sampling
@@ -62,7 +63,8 @@ def judge(
     try:
         media = open_media(path, limits)
         wanted = _indices(media.total, frames, trained.cfg.data)
-        tracks, empty = find_tracks(media.read(wanted), models.find, models.crop)
+        shots = tqdm(media.read(wanted), total=len(wanted), unit="frame", leave=False, disable=len(wanted) == 1)
+        tracks, empty = find_tracks(shots, models.find, models.crop)
     except DataError as error:
         verdict.note, verdict.failed = str(error).removeprefix(f"{shown(path)}: "), True
         return verdict

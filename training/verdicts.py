@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from scipy.special import softmax
+from scipy.stats import t as student
 
 from preprocessing.faces.tracks import Track
 from training.core.classes import is_cluster
@@ -17,6 +18,7 @@ from training.engine.results import Scores
 from training.metrics.calibration import Calibration
 
 EVIDENCE = "maker: the likeliest output; known: how likely it is any known method. This is evidence, not proof."
+CONFIDENCE = 0.95
 NO_REAL = "the method knows no real pictures, so it does not say whether a picture is fake"
 
 
@@ -79,6 +81,18 @@ class FaceVerdict:
     maker: Maker | None = None
     """None where the method does not tell."""
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Student's interval of the mean over frames, within [0, 1]; None of one frame.
+
+        It says how much hangs on which frames were looked at, not how often such verdicts are right.
+        """
+        count = len(self.scores)
+        if self.fake_prob is None or count < 2:
+            return None
+        half = float(student.ppf((1 + CONFIDENCE) / 2, count - 1) * np.std(self.scores, ddof=1) / np.sqrt(count))
+        return max(self.fake_prob - half, 0.0), min(self.fake_prob + half, 1.0)
+
     def as_json(self) -> dict[str, Any]:
         """Plain data for the results file."""
         boxes = {cut.index: [cut.box.left, cut.box.top, cut.box.right, cut.box.bottom] for cut in self.track.cuts}
@@ -86,10 +100,11 @@ class FaceVerdict:
             {"frame": frame, "fake_prob": None if self.fake_prob is None else value, "box": boxes[frame]}
             for frame, value in zip(self.frames, self.scores, strict=True)
         ]
+        whole = {"fake_prob": self.fake_prob, "interval": self.interval}
         if self.maker is None:
-            return {"fake_prob": self.fake_prob, "frames": frames}
+            return {**whole, "frames": frames}
         told = [{**one, "maker_prob": value} for one, value in zip(frames, self.maker.frames, strict=True)]
-        return {"fake_prob": self.fake_prob, "maker": self.maker.as_json(), "frames": told}
+        return {**whole, "maker": self.maker.as_json(), "frames": told}
 
 
 @dataclass
@@ -120,25 +135,34 @@ class FileVerdict:
         return self.decisive.fake_prob if self.decisive else None
 
     @property
+    def interval(self) -> tuple[float, float] | None:
+        """That of the decisive face."""
+        return self.decisive.interval if self.decisive else None
+
+    @property
     def maker(self) -> Maker | None:
         """That of the decisive face."""
         return self.decisive.maker if self.decisive else None
 
-    def judged(self, fake_prob: float | None) -> dict[str, Any]:
-        """The score as a calibrated probability, and the verdict at the validation data's threshold, where known."""
-        if self.calibration is None or fake_prob is None:
+    def judged(self, one: FileVerdict | FaceVerdict) -> dict[str, Any]:
+        """The score and its interval calibrated, and the verdict at the validation data's threshold, where known."""
+        if self.calibration is None or one.fake_prob is None:
             return {}
-        calibrated = float(self.calibration.scaled(np.array(fake_prob)))
-        return {"calibrated": calibrated, "verdict": "fake" if fake_prob > self.calibration.threshold else "real"}
+        return {
+            "calibrated": float(self.calibration.scaled(np.array(one.fake_prob))),
+            "calibrated_interval": one.interval and self.calibration.scaled(np.array(one.interval)).tolist(),
+            "verdict": "fake" if one.fake_prob > self.calibration.threshold else "real",
+        }
 
     def as_json(self) -> dict[str, Any]:
         """Plain data for the results file."""
         return {
             "file": str(self.path),
             "fake_prob": self.fake_prob,
-            **self.judged(self.fake_prob),
+            "interval": self.interval,
+            **self.judged(self),
             **({"maker": self.maker and self.maker.as_json()} if self.names_makers else {}),
-            "faces": [face.as_json() | self.judged(face.fake_prob) for face in self.faces],
+            "faces": [face.as_json() | self.judged(face) for face in self.faces],
             "frames_looked_at": self.frames_looked_at,
             "frames_without_face": self.frames_without_face,
             "note": self.note,
@@ -158,7 +182,7 @@ def table(verdicts: Sequence[FileVerdict]) -> str:
 
 
 def _judged_line(verdict: FileVerdict) -> str:
-    judged = verdict.judged(verdict.fake_prob)
+    judged = verdict.judged(verdict)
     calibrated = _number(judged.get("calibrated"))
     return f"{_number(verdict.fake_prob)}  {calibrated:10}  {judged.get('verdict', '-'):7}  {_found(verdict)}"
 

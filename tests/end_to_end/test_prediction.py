@@ -11,6 +11,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.torch import save_file
 from scipy.special import softmax
+from scipy.stats import ttest_1samp
 
 from preprocessing import preprocess, rearrange
 from preprocessing.faces.align import Crop
@@ -72,6 +73,10 @@ def test_the_verdict_is_what_testing_says_of_the_same_video(home: Path, tmp_path
         carried = per_level(read_card(home / "run/best.safetensors").calibration)["video"]
         assert verdict["verdict"] == only["verdict"] == ("fake" if verdict["fake_prob"] > carried.threshold else "real")
         assert verdict["calibrated"] == pytest.approx(float(carried.scaled(expected.fake_prob.mean())))
+        bounds = np.clip(ttest_1samp(expected.fake_prob, 0).confidence_interval(0.95), 0, 1)
+        np.testing.assert_allclose(verdict["interval"], bounds, rtol=0, atol=1e-6)
+        np.testing.assert_allclose(verdict["calibrated_interval"], carried.scaled(bounds), rtol=0, atol=1e-6)
+        assert only["interval"] == verdict["interval"]
 
 
 def test_a_checkpoint_from_before_there_were_calibrations_gives_no_verdict(
@@ -148,7 +153,7 @@ def test_a_method_that_knows_no_real_pictures_does_not_call_any_fake(home: Path,
     found = judged(tmp_path, tmp_path / "out", picture, blank)
     assert found["one.png"]["fake_prob"] is None and found["one.png"]["faces"][0]["frames"][0]["fake_prob"] is None
     assert found["one.png"]["maker"]["name"] in ("swap", "unknown cluster 1")
-    assert found["two.png"]["maker"] is None
+    assert found["one.png"]["interval"] is None and found["two.png"]["maker"] is None
     notes = json.loads((tmp_path / "out/predictions.json").read_text())["notes"]
     assert any("knows no real pictures" in note for note in notes)
 
