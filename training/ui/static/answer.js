@@ -20,20 +20,18 @@ export function answerCard(answer) {
 
 function verdict(said) {
   const prob = said.calibrated ?? said.fake_prob;
+  const interval = said.calibrated_interval ?? said.interval;
   const box = el("div", { className: "verdict" });
-  if (prob === null) {
-    box.append(el("p", {}, "no verdict"));
-    return box;
-  }
   box.dataset.verdict = said.verdict ?? "none";
+  const told = el("p", {}, el("strong", {}, said.verdict ? `looks ${said.verdict}` : "no verdict"));
+  box.append(told);
+  if (prob === null) return box;
   const what = said.calibrated === undefined ? "score, not calibrated" : "calibrated probability of being fake";
-  box.append(el("p", {}, el("strong", {}, said.verdict ? `looks ${said.verdict}` : "no verdict"),
-    ` ${figure(prob)}${range(said)} `, el("span", { className: "soft" }, what)));
-  box.append(bar(prob, said.interval));
+  told.append(` ${figure(prob)}${interval ? ` [${interval.map(figure).join(", ")}]` : ""} `,
+    el("span", { className: "soft" }, what));
+  box.append(bar(prob, interval));
   return box;
 }
-
-const range = (said) => (said.interval ? ` [${said.interval.map(figure).join(", ")}]` : "");
 
 /** A probability on a line from 0 to 1, and its interval where there is one. */
 function bar(value, interval) {
@@ -63,7 +61,8 @@ function drawn(pictures) {
 function details(said, notes) {
   const seen = `${said.frames_looked_at} frames looked at, ${said.frames_without_face} without a face`;
   const faces = said.faces.map((face, number) => el("li", {}, `face ${number + 1}: ${faceText(face)}`));
-  const remarks = ["A verdict is evidence, not proof.", ...notes].map((note) => el("li", {}, note));
+  const frames = "In brackets: the 95 % interval over frames. It says how much hangs on which frames were looked at.";
+  const remarks = ["A verdict is evidence, not proof.", ...(said.interval ? [frames] : []), ...notes].map((note) => el("li", {}, note));
   return el("details", {}, el("summary", {}, "Details"),
     el("ul", {}, ...faces, el("li", {}, seen), ...remarks));
 }
