@@ -1,7 +1,7 @@
 """Score pictures and videos: ``python training/predict.py --weights_path RUN/best.safetensors FILE_OR_FOLDER ...``.
 
-Writes predictions.json and a timeline picture per file; of attribution methods, who most probably made each face. A
-high score is evidence, not proof.
+Writes predictions.json (its form: training/config/predictions.schema.json) and a timeline picture per file; of
+attribution methods, who most probably made each face. A high score is evidence, not proof.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from training.core.cli import add_run_options, run_entry
 
@@ -47,10 +47,11 @@ def main(argv: list[str]) -> int:
     from training.core.errors import ConfigError
     from training.core.paths import shown
     from training.engine.prepare import pick_device
+    from training.engine.results import write_json
     from training.explain import check_explainable, explain_file
     from training.loading import load_trained
     from training.prediction import find_files, judge, tells_fakes
-    from training.verdicts import NO_REAL, judged_by, table
+    from training.verdicts import EVIDENCE, NO_REAL, as_tree, judged_by, table
 
     if args.weights_path is None:
         raise ConfigError("--weights_path is missing: the checkpoint to predict with")
@@ -66,36 +67,37 @@ def main(argv: list[str]) -> int:
     notes = [*trained.card.notes, *([] if tells_fakes(trained) else [NO_REAL]), *judged_by(trained.card.calibration)]
     verdicts, limits = [], Limits(args.picture_limit, args.video_limit)
     for file in tqdm(files, unit="file", disable=len(files) == 1):
-        verdicts.append(judge(file, trained, models, args.frames, device, limits))
-        _write(output, verdicts, notes, args.weights_path)
-        if args.explain and verdicts[-1].faces:
-            explain_file(verdicts[-1], trained, device, output / f"{len(verdicts):04d}_{file.stem}_heat.png")
+        verdict = judge(file, trained, models, args.frames, device, limits)
+        verdicts.append(verdict)
+        if verdict.faces:
+            verdict.timeline = _draw(verdict, output / f"{len(verdicts):04d}_{file.stem}.png")
+        if args.explain and verdict.faces:
+            verdict.heat_map = f"{len(verdicts):04d}_{file.stem}_heat.png"
+            explain_file(verdict, trained, device, output / verdict.heat_map)
+        # All verdicts so far: an interrupted run keeps what it has.
+        write_json(output / "predictions.json", as_tree(verdicts, args.weights_path, notes))
     print(table(verdicts))
+    print(*(f"note: {note}" for note in notes), EVIDENCE, sep="\n")
     print(f"results: {shown(output)}")
     return 1 if any(verdict.failed for verdict in verdicts) else 0
 
 
-def _write(output: Path, verdicts: list[FileVerdict], notes: list[str], weights: str) -> None:
-    """The newest file's timeline, and all verdicts so far: an interrupted run keeps what it has."""
+def _draw(verdict: FileVerdict, path: Path) -> str:
+    """Draw a file's faces and their scores over time; the picture's name."""
     from analysis.figures.timeline import FaceCurve, timeline
-    from training.engine.results import write_json
 
-    newest = verdicts[-1]
-    tree: dict[str, Any] = {"weights": weights, "notes": notes, "files": [v.as_json() for v in verdicts]}
-    write_json(output / "predictions.json", tree)
-    if newest.faces:
-        curves = []
-        for number, face in enumerate(newest.faces, start=1):
-            crops = {cut.index: cut.crop for cut in face.track.cuts}
-            pictures = [crops[f] for f in face.frames]
-            if face.maker:
-                told = f"face {number}, {face.maker.name}", face.maker.confidence, face.frames, face.maker.frames
-            else:
-                told = f"face {number}", face.fake_prob, face.frames, face.scores
-            curves.append(FaceCurve(*told, pictures))
-        what = "maker" if newest.names_makers else "fake"
-        threshold = newest.calibration.threshold if newest.calibration else 0.5
-        timeline(curves, newest.path.name, output / f"{len(verdicts):04d}_{newest.path.stem}.png", what, threshold)
+    curves = []
+    for number, face in enumerate(verdict.faces, start=1):
+        crops = {cut.index: cut.crop for cut in face.track.cuts}
+        pictures = [crops[f] for f in face.frames]
+        if face.maker:
+            told = f"face {number}, {face.maker.name}", face.maker.confidence, face.frames, face.maker.frames
+        else:
+            told = f"face {number}", face.fake_prob, face.frames, face.scores
+        curves.append(FaceCurve(*told, pictures))
+    what = "maker" if verdict.names_makers else "fake"
+    threshold = verdict.calibration.threshold if verdict.calibration else 0.5
+    return timeline(curves, verdict.path.name, path, what, threshold).name
 
 
 if __name__ == "__main__":

@@ -13,11 +13,12 @@ from scipy.stats import t as student
 
 from preprocessing.faces.tracks import Track
 from training.core.classes import is_cluster
-from training.engine.evaluators.calibration import FITTED_ON
+from training.engine.evaluators.calibration import FITTED_ON, per_level
 from training.engine.results import Scores
 from training.metrics.calibration import Calibration
 
-EVIDENCE = "maker: the likeliest output; known: how likely it is any known method. This is evidence, not proof."
+EVIDENCE = "A score is evidence, not proof: detectors err, most of all on files unlike those they were trained on."
+MAKERS = "maker: the likeliest output; known: how likely it is any known method."
 CONFIDENCE = 0.95
 NO_REAL = "the method knows no real pictures, so it does not say whether a picture is fake"
 
@@ -27,7 +28,11 @@ def judged_by(calibration: Mapping[str, Any] | None) -> list[str]:
     if not calibration:
         return []
     sets = ", ".join(calibration[FITTED_ON])
-    return [f"calibrated probability and verdict: by what suited the validation data of {sets}; other data may differ"]
+    said = [f"calibrated probability and verdict: by what suited the validation data of {sets}; other data may differ"]
+    for level, found in per_level(calibration).items():
+        if found.fpr is not None:
+            said.append(f"false alarms there: {found.fpr:.1%} of {found.real} real {level}s lie above the threshold")
+    return said
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,10 @@ class FileVerdict:
     """What was amiss: no face, truncated, unreadable."""
     failed: bool = False
     """Nothing could be read."""
+    timeline: str | None = None
+    """Name of the picture of its faces and scores over time."""
+    heat_map: str | None = None
+    """Name of the picture of where its verdict comes from."""
 
     @property
     def decisive(self) -> FaceVerdict | None:
@@ -145,13 +154,18 @@ class FileVerdict:
         return self.decisive.maker if self.decisive else None
 
     def judged(self, one: FileVerdict | FaceVerdict) -> dict[str, Any]:
-        """The score and its interval calibrated, and the verdict at the validation data's threshold, where known."""
+        """The score and its interval calibrated, and the verdict at the validation data's threshold, where known.
+
+        With it stands the share of that data's reals that the threshold calls fake.
+        """
         if self.calibration is None or one.fake_prob is None:
             return {}
         return {
             "calibrated": float(self.calibration.scaled(np.array(one.fake_prob))),
             "calibrated_interval": one.interval and self.calibration.scaled(np.array(one.interval)).tolist(),
             "verdict": "fake" if one.fake_prob > self.calibration.threshold else "real",
+            "threshold": self.calibration.threshold,
+            "false_alarm_rate": self.calibration.fpr,
         }
 
     def as_json(self) -> dict[str, Any]:
@@ -165,9 +179,16 @@ class FileVerdict:
             "faces": [face.as_json() | self.judged(face) for face in self.faces],
             "frames_looked_at": self.frames_looked_at,
             "frames_without_face": self.frames_without_face,
+            "timeline": self.timeline,
+            "heat_map": self.heat_map,
             "note": self.note,
             "failed": self.failed,
         }
+
+
+def as_tree(verdicts: Sequence[FileVerdict], weights: str, notes: Sequence[str]) -> dict[str, Any]:
+    """What predictions.json holds, in the form of ``training/config/predictions.schema.json``."""
+    return {"about": EVIDENCE, "weights": weights, "notes": [*notes], "files": [v.as_json() for v in verdicts]}
 
 
 def table(verdicts: Sequence[FileVerdict]) -> str:
@@ -175,7 +196,7 @@ def table(verdicts: Sequence[FileVerdict]) -> str:
     if verdicts[0].names_makers:
         width = max(len(_maker(one)) for v in verdicts for one in (v, *v.faces))
         head = f"fake   known  {'maker'.ljust(width)}  faces  frames  file"
-        return "\n".join([head, *(line for v in verdicts for line in _maker_lines(v, width)), EVIDENCE])
+        return "\n".join([head, *(line for v in verdicts for line in _maker_lines(v, width)), MAKERS])
     if not any(v.calibration for v in verdicts):
         return "\n".join(["fake   faces  frames  file", *(f"{_number(v.fake_prob)}  {_found(v)}" for v in verdicts)])
     return "\n".join(["fake   calibrated  verdict  faces  frames  file", *map(_judged_line, verdicts)])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import fastjsonschema
 import numpy as np
 import pytest
 from safetensors import safe_open
@@ -22,11 +24,13 @@ from preprocessing.faces.video import Shot
 from tests.unit.media import face, face_video, needs_predictor, write_picture, write_video
 from training import predict, train
 from training import test as test_entry
+from training.core.paths import CONFIG
 from training.engine.checkpoint import read_card
 from training.engine.evaluators.calibration import per_level
 from training.engine.results import Scores
 
 pytestmark = needs_predictor
+of_the_form = fastjsonschema.compile(json.loads((CONFIG / "predictions.schema.json").read_text()))
 XCEPTION = ["--detector_path", "xception", "--set", "backbone.size=tiny", "--set", "backbone.weights=random"]
 
 
@@ -51,10 +55,14 @@ def data(root: Path) -> list[str]:
     return [word for item in words for word in ("--set", item)]
 
 
-def judged(home: Path, out: Path, *files: Path, code: int = 0) -> dict[str, dict]:
+def judged(home: Path, out: Path, *files: Path, code: int = 0, words: tuple[str, ...] = ()) -> dict[str, dict]:
     weights = ["--weights_path", str(home / "run/best.safetensors")]
-    assert predict.main([*weights, "--output", str(out), *map(str, files)]) == code
+    assert predict.main([*weights, "--output", str(out), *words, *map(str, files)]) == code
     tree = json.loads((out / "predictions.json").read_text())
+    of_the_form(tree)
+    assert "evidence, not proof" in tree["about"]
+    for item in tree["files"]:
+        assert all((out / item[key]).is_file() for key in ("timeline", "heat_map") if item[key])
     return {Path(item["file"]).name: item for item in tree["files"]}
 
 
@@ -77,22 +85,38 @@ def test_the_verdict_is_what_testing_says_of_the_same_video(home: Path, tmp_path
         np.testing.assert_allclose(verdict["interval"], bounds, rtol=0, atol=1e-6)
         np.testing.assert_allclose(verdict["calibrated_interval"], carried.scaled(bounds), rtol=0, atol=1e-6)
         assert only["interval"] == verdict["interval"]
+        assert (verdict["threshold"], verdict["false_alarm_rate"]) == (carried.threshold, carried.fpr)
 
 
 def test_a_checkpoint_from_before_there_were_calibrations_gives_no_verdict(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    weights = home / "run/best.safetensors"
-    with safe_open(weights, "pt") as file:
-        card = json.loads(file.metadata()["assay"])
-        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-    assert card.pop("calibration")
-    save_file(state, tmp_path / "run.safetensors", metadata={"assay": json.dumps(card)})
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run.safetensors").rename(tmp_path / "run/best.safetensors")
+    with_card(home, tmp_path, lambda card: card.pop("calibration"))
     found = judged(tmp_path, tmp_path / "out", write_picture(tmp_path / "one.png", face()))["one.png"]
     assert found["fake_prob"] is not None and "verdict" not in found and "calibrated" not in found
     assert "verdict" not in capsys.readouterr().out
+
+
+def test_a_checkpoint_from_before_false_alarms_were_counted_gives_none(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    picture = write_picture(tmp_path / "one.png", face())
+    assert judged(home, tmp_path / "now", picture)["one.png"]["false_alarm_rate"] is not None
+    assert "% of 5 real frames lie above the threshold" in capsys.readouterr().out
+    with_card(home, tmp_path, lambda card: [card["calibration"][level].pop("fpr") for level in ("frame", "video")])
+    found = judged(tmp_path, tmp_path / "then", picture)["one.png"]
+    assert found["verdict"] in ("fake", "real") and found["false_alarm_rate"] is None
+    assert "real frames lie above" not in capsys.readouterr().out
+
+
+def with_card(home: Path, root: Path, change: Callable[[dict], object]) -> None:
+    """``root/run/best.safetensors``, whose card is changed."""
+    with safe_open(home / "run/best.safetensors", "pt") as file:
+        card = json.loads(file.metadata()["assay"])
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    assert change(card)
+    (root / "run").mkdir()
+    save_file(state, root / "run/best.safetensors", metadata={"assay": json.dumps(card)})
 
 
 def test_clips_of_a_file_are_those_of_testing_and_a_picture_has_none(home: Path, tmp_path: Path) -> None:
@@ -161,7 +185,8 @@ def test_a_method_that_knows_no_real_pictures_does_not_call_any_fake(home: Path,
 def test_several_faces_are_followed_separately_and_the_most_suspicious_one_decides(home: Path, tmp_path: Path) -> None:
     left, right = face(), cv2.GaussianBlur(face()[:, ::-1], (0, 0), 1)
     frames = [np.hstack([np.roll(left, i, 1), np.roll(right, -i, 1)]) for i in range(4)]
-    verdict = judged(home, tmp_path / "out", write_video(tmp_path / "two.mp4", frames))["two.mp4"]
+    verdict = judged(home, tmp_path, write_video(tmp_path / "two.mp4", frames), words=("--explain",))["two.mp4"]
+    assert (verdict["timeline"], verdict["heat_map"]) == ("0001_two.png", "0001_two_heat.png")
     assert len(verdict["faces"]) == 2
     for item in verdict["faces"]:
         sides = {frame["box"][0] < left.shape[1] // 2 for frame in item["frames"]}

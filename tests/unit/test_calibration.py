@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 from sklearn.calibration import calibration_curve
-from sklearn.metrics import brier_score_loss, log_loss
+from sklearn.metrics import brier_score_loss, log_loss, recall_score
 
 from analysis import style
 from tests.unit.fabricated import scores
@@ -78,6 +78,13 @@ def test_no_threshold_has_a_higher_balanced_accuracy(rows):
     figures = {metric.name: metric(label, score) for metric in carried(threshold)}
     assert figures["bacc@source"] == pytest.approx(best)
     assert figures["gap"] == 0
+
+
+def test_false_alarms_are_the_reals_above_the_threshold():
+    label, prob = honest(n=500)
+    found = fit(label, prob)
+    assert found.fpr == pytest.approx(1 - recall_score(label, prob > found.threshold, pos_label=0))
+    assert 0 < found.fpr < 1
 
 
 def test_of_equal_thresholds_the_one_with_most_room_wins():

@@ -38,6 +38,8 @@ class Calibration:
     real: int
     fake: int
     """How many rows of each class it was fitted on."""
+    fpr: float | None = None
+    """Share of these reals that the threshold calls fake; None in checkpoints from before it was kept."""
 
     def scaled(self, prob: np.ndarray) -> np.ndarray:
         """``(N,)`` probabilities of fake, tempered."""
@@ -50,7 +52,9 @@ def fit(label: np.ndarray, prob: np.ndarray) -> Calibration | None:
     real = len(label) - fake
     if not real or not fake:
         return None
-    return Calibration(fit_temperature(label, prob), fit_threshold(label, prob), real, fake)
+    threshold = fit_threshold(label, prob)
+    fpr = float((prob[label == 0] > threshold).mean())
+    return Calibration(fit_temperature(label, prob), threshold, real, fake, fpr)
 
 
 def fit_temperature(label: np.ndarray, prob: np.ndarray) -> float:
