@@ -1,6 +1,6 @@
 """Pictures as bytes. The first bytes say how the rest was written, so a store may hold any mixture of codecs.
 
-PNG and LZ4 notice every changed byte; the others what was cut off and most of the rest.
+PNG, LZ4 and QOI as written here notice every changed byte; the others what was cut off and most of the rest.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ IN_LMDB: Codec = "qoi"
 _WEBP = [cv2.IMWRITE_WEBP_QUALITY, 101]
 _LZ4 = (struct.Struct("<4sI"), struct.Struct("<HH"))
 """Mark and checksum of all that follows; height and width; behind them the RGB bytes, bit-shuffled, then LZ4."""
+_TAIL = struct.Struct("<4sI")
+"""Mark and checksum of all that comes before, behind the end of a QOI file, where other readers do not look."""
+_QOI_END = bytes(7) + b"\1"
 _LENGTH = struct.Struct("<I")
 """Of what is unpacked; LZ4 begins with it."""
 _MARKS: dict[bytes, Codec] = {
@@ -56,7 +59,8 @@ def encode(picture: np.ndarray, codec: Codec, quality: int = 95) -> bytes:
         ConfigError: a library is missing that the codec needs.
     """
     if codec == "qoi":
-        return bytes(_library("qoi", codec).encode(np.ascontiguousarray(picture)))
+        data = bytes(_library("qoi", codec).encode(np.ascontiguousarray(picture)))
+        return data + _TAIL.pack(b"crc4", zlib.crc32(data))
     if codec == "lz4":
         library, (mark, size) = _library("imagecodecs", codec), _LZ4
         shuffled = library.bitshuffle_encode(picture.tobytes(), itemsize=1)
@@ -110,6 +114,9 @@ def _opencv(data: bytes, mode: int) -> np.ndarray | None:
 
 
 def _qoi(data: bytes) -> np.ndarray | None:
+    body, (mark, kept) = data[: -_TAIL.size], _TAIL.unpack_from(data.rjust(_TAIL.size), max(0, len(data) - _TAIL.size))
+    if (zlib.crc32(body) != kept) if mark == b"crc4" else not data.endswith(_QOI_END):  # others write no checksum
+        return None
     try:
         picture = _library("qoi", "qoi").decode(data)
     except RuntimeError:

@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from tokenize import TokenError
 from typing import Protocol
 from weakref import WeakValueDictionary
 
@@ -181,12 +182,14 @@ class FrameStore:
         if len(data) in _BARE and not data.startswith(np.lib.format.MAGIC_PREFIX):
             return np.frombuffer(data, _BARE[len(data)]).reshape(-1, 2).astype(np.float32)
         try:
-            points = np.load(io.BytesIO(data), allow_pickle=False)
-        except (ValueError, OSError, EOFError) as error:
+            points = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+        except (ValueError, TypeError, OSError, EOFError, SyntaxError, TokenError, MemoryError) as error:
             raise DataError(f"{record.key}: {self.where}/{record.landmarks} is no numpy array ({error})") from error
+        where = f"{record.key}: {self.where}/{record.landmarks}"
         if points.ndim != 2 or points.shape[1] != 2:
-            where = f"{record.key}: {self.where}/{record.landmarks}"
             raise DataError(f"{where} holds an array of shape {points.shape}; expected (points, 2)")
+        if points.dtype.kind not in "iuf" or not np.isfinite(points).all():
+            raise DataError(f"{where} holds values that are no places in a picture")
         return points.astype(np.float32)
 
     def _picture(self, record: Record, path: str | None, kind: str, decoder: Callable) -> np.ndarray:

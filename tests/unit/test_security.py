@@ -194,8 +194,6 @@ def test_nothing_of_ours_runs_what_data_say() -> None:
             assert "shell" not in words and words.get("allow_pickle", "False") == "False", where
             if name == "torch.load":
                 assert words["weights_only"] == "True", where
-            if name.startswith("subprocess."):  # a list of words goes to no shell
-                assert isinstance(call.args[0], ast.List), where
 
 
 def test_lmdbs_are_opened_to_read_alone(tmp_path: Path) -> None:

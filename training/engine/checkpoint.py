@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,7 +25,8 @@ from training.core.errors import ConfigError, DataError, WeightsError
 from training.core.paths import atomic, shown
 from training.networks.weights import CHECKSUM, DAMAGED, checksum, load_plain, reason
 
-HEADER = "assay"
+HEADER, CARD_CHECKSUM = "assay", "assay-card-crc32"
+"""Entries of a safetensors header. Checkpoints from before there was a checksum are read without."""
 VERSION = 1
 
 
@@ -65,7 +68,9 @@ def save_weights(path: Path, network: nn.Module, card: Card) -> None:
     # Modules used twice share tensors, which the format refuses: each name gets its own copy.
     state = {k: v.detach().cpu().contiguous().clone() for k, v in network.state_dict().items()}
     with _written(path) as temporary:
-        save_file(state, temporary, metadata={HEADER: json.dumps(asdict(card)), CHECKSUM: checksum(state)})
+        text = json.dumps(asdict(card))
+        marks = {CHECKSUM: checksum(state), CARD_CHECKSUM: f"{zlib.crc32(text.encode()):08x}"}
+        save_file(state, temporary, metadata={HEADER: text, **marks})
         temporary.chmod(0o644)  # safetensors lets only the owner read; results are for colleagues too
 
 
@@ -81,7 +86,10 @@ def read_card(path: Path) -> Card | None:
         return None
     try:
         with safe_open(path, "pt") as file:
-            header = (file.metadata() or {}).get(HEADER)
+            entries = file.metadata() or {}
+        header = entries.get(HEADER)
+        if header and entries.get(CARD_CHECKSUM) not in (None, f"{zlib.crc32(header.encode()):08x}"):
+            raise ValueError("its card is not the one that was written: the checksum differs")
         tree = json.loads(header) if header else None
     except DAMAGED as error:
         raise WeightsError(f"{shown(path)}: not a readable safetensors file ({reason(error)})") from error
@@ -111,8 +119,11 @@ def load_state(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise WeightsError(f"nothing to resume: no {shown(path)}")
     try:
+        with zipfile.ZipFile(path) as file:  # torch itself compares no checksum
+            if (part := file.testzip()) is not None:
+                raise ValueError(f"{part} is not what was written")
         state = load_plain(path)
-    except DAMAGED as error:
+    except (zipfile.BadZipFile, zlib.error, *DAMAGED) as error:
         raise WeightsError(f"{shown(path)}: damaged training state ({reason(error)})") from error
     if not isinstance(state, dict):
         raise WeightsError(f"{shown(path)}: no training state")
