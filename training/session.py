@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +32,7 @@ from training.data.select import FaceSource, Selected, person_names, select
 from training.detectors.base import Detector
 from training.engine import distributed
 from training.engine.checkpoint import Card, read_card
+from training.engine.compiling import compile_networks
 from training.engine.environment import describe
 from training.engine.evaluate import evaluate, is_better
 from training.engine.evaluators.calibration import fitted
@@ -111,6 +113,7 @@ def _train(cfg: Config, device: torch.device, places: Places) -> Finished:
     faces = faces_of(cfg, detector, trained_on + validated_on, device)
     batches = batches_of(cfg, records, classes, persons, device, train=True, faces=faces)
     update = Update(detector, cfg.optim, cfg.detector.name, pick_precision(cfg.precision, device))
+    compile_networks(detector, cfg.compile, device, min(cfg.epochs * batches.steps(), cfg.max_steps or sys.maxsize))
     # Ranks draw their own dropout; what all must share was broadcast above.
     torch.manual_seed(cfg.seed + distributed.rank())
     folder = _folder(cfg, places)

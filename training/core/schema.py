@@ -74,6 +74,7 @@ class OptimConfig:
     rule: Spec = field(default_factory=lambda: Spec(name="adam", params={"lr": 2e-4, "weight_decay": 5e-4}))
     groups: dict[str, dict[str, float]] = field(default_factory=dict)
     schedule: Spec = field(default_factory=lambda: Spec(name="constant"))
+    accumulate: int = 1
     clip_norm: float | None = None
     clip_value: float | None = None
 
@@ -116,5 +117,6 @@ class Config:
     seed: int = 1024
     device: str = "auto"
     precision: Literal["auto", "float32", "bf16"] = "auto"
+    compile: Literal["auto", "always", "never"] = "auto"
     run_dir: Path = Path("runs")
     notes: list[str] = field(default_factory=list)

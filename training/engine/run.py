@@ -61,6 +61,7 @@ class RunFolder:
         self.writes = distributed.rank() == 0
         self._pending: dict[str, Any] | None = None
         self._stop: int | None = None
+        self._stopping = self._due = False
         self._bar: tqdm | None = None
         if self.writes:
             self._open()
@@ -112,10 +113,12 @@ class RunFolder:
             self._bar.update()
         if self.position.step % self.every == 0 or self.position.step == 1:
             self._log_step(update, losses)
-        stop = self._stop_asked()
-        if stop or self.position.step % self.save_every == 0:
+        self._stopping = self._stopping or self._stop_asked()
+        self._due = self._due or self._stopping or self.position.step % self.save_every == 0
+        if self._due and not update.pending:  # gradients that are held are in no saved state
             self._save_state()
-        if stop:
+            self._due = False
+        if self._stopping and not self._due:
             raise Stopped(f"stopped at step {self.position.step}; continue with --resume {shown(self.folder)}")
 
     def epoch_done(self, metrics: dict[str, float | None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -36,15 +37,22 @@ class Update:
         self.optimizers = {name: self._optimizer(name, cfg) for name in self.params}
         self._rates = {name: [g["lr"] for g in o.param_groups] for name, o in self.optimizers.items()}
         self._schedule = _schedule(cfg.schedule)
-        self._rows = 1
+        self._rows, self._last = 1, True
+        self._every = _checked_accumulation(cfg)
+        self._held: dict[tuple[str, ...], _Held] = {}
 
     def begin(self, step: int, steps: int, epoch: int, rows: int) -> None:
         """Prepare for step ``step`` of ``steps`` (``epoch`` of them per epoch) on a batch of ``rows``."""
-        self._rows = rows
+        self._rows, self._last = rows, step + 1 in (steps, (step // epoch + 1) * epoch)
         factor = self._schedule(step, steps, epoch)
         for name, optimizer in self.optimizers.items():
             for group, rate in zip(optimizer.param_groups, self._rates[name], strict=True):
                 group["lr"] = rate * factor
+
+    @property
+    def pending(self) -> bool:
+        """Whether gradients of batches are held that the weights have not yet followed (``optim.accumulate``)."""
+        return any(held.batches for held in self._held.values())
 
     @property
     def lr(self) -> float:
@@ -58,8 +66,11 @@ class Update:
             ContractError: no such group, the loss is not finite (names its parts), or the rule needs the loss twice and
                 cannot step several groups at once.
         """
-        optimizer, *others = [self._named(group) for group in groups or ("main",)]
-        params, passes = [p for group in groups or ("main",) for p in self.params[group]], []
+        groups = groups or ("main",)
+        optimizer, *others = [self._named(group) for group in groups]
+        params, passes = [p for group in groups for p in self.params[group]], []
+        if self._every > 1:
+            return self._accumulated(loss_fn, groups, params)
         randomness = _Randomness(params[0].device)
 
         def closure() -> Tensor:
@@ -69,13 +80,9 @@ class Update:
                 randomness.repeat()
             with self._autocast(params[0].device), _frozen_running_stats(self.detector, bool(passes)):
                 losses = loss_fn()
-            self._check(losses)
             losses.total.backward()
-            average_gradients(params, self._rows)
-            if self.clip_value is not None:
-                nn.utils.clip_grad_value_(params, self.clip_value)
-            if self.clip_norm is not None:
-                nn.utils.clip_grad_norm_(params, self.clip_norm)
+            self._check(losses)  # only now, since to look at it is to wait for the device
+            self._finish(params, self._rows)
             passes.append(losses)
             return losses.total
 
@@ -85,6 +92,36 @@ class Update:
         for other in others:
             other.step()
         return passes[0]
+
+    def _accumulated(self, loss_fn: Callable[[], Losses], groups: tuple[str, ...], params: list) -> Losses:
+        """Hold the gradients of this batch; after ``optim.accumulate`` of them, or an epoch's last, one step."""
+        held = self._held.setdefault(groups, _Held())
+        if not held.batches:
+            for group in groups:
+                self.optimizers[group].zero_grad(set_to_none=True)
+        with self._autocast(params[0].device):
+            losses = loss_fn()
+        # Gradients of other groups, whose steps come at other times, must not grow.
+        (losses.total * self._rows).backward(inputs=params)
+        self._check(losses)
+        held.batches, held.rows = held.batches + 1, held.rows + self._rows
+        if held.batches == self._every or self._last:
+            for p in params:
+                if p.grad is not None:
+                    p.grad /= held.rows
+            self._finish(params, held.rows)
+            for group in groups:
+                self.optimizers[group].step()
+            self._held[groups] = _Held()
+        return losses
+
+    def _finish(self, params: list[nn.Parameter], rows: int) -> None:
+        """Make gradients, means over ``rows``, those of all processes, and no larger than allowed."""
+        average_gradients(params, rows)
+        if self.clip_value is not None:
+            nn.utils.clip_grad_value_(params, self.clip_value)
+        if self.clip_norm is not None:
+            nn.utils.clip_grad_norm_(params, self.clip_norm)
 
     def state_dict(self) -> dict[str, Any]:
         """The optimizers' state, by group."""
@@ -129,6 +166,22 @@ class Update:
 
     def _autocast(self, device: torch.device) -> contextlib.AbstractContextManager:
         return torch.autocast(device.type, self.precision) if self.precision else contextlib.nullcontext()
+
+
+@dataclass
+class _Held:
+    """How many batches, of how many rows, have added to the gradients."""
+
+    batches: int = 0
+    rows: int = 0
+
+
+def _checked_accumulation(cfg: OptimConfig) -> int:
+    if cfg.accumulate < 1:
+        raise ConfigError(f"optim.accumulate is {cfg.accumulate}; expected 1 or more batches")
+    if cfg.accumulate > 1 and cfg.rule.name == "sam":
+        raise ConfigError("optim.accumulate: sam passes twice over each batch; use a larger data.batch_size")
+    return cfg.accumulate
 
 
 def _schedule(spec: Spec) -> Callable[[int, int, int], float]:

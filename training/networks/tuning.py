@@ -7,10 +7,12 @@ behind every MLP. ``rank`` is the width of what is added.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
+from torch.utils.checkpoint import checkpoint
 
 from training.core.errors import ConfigError, did_you_mean
 
@@ -122,9 +124,14 @@ def _residual(kind: type[SvdResidual | LowRank]) -> Callable[[nn.Module, int], N
 
 def _adapter(network: nn.Module, rank: int) -> None:
     network.requires_grad_(False)
-    for block in [m for m in network.modules() if isinstance(getattr(m, "mlp", None), nn.Module)]:
+    for block in _blocks(network):
         linear = [m for m in block.mlp.modules() if isinstance(m, nn.Linear)]
         block.mlp = Adapted(block.mlp, linear[-1].out_features, rank)
+
+
+def _blocks(network: nn.Module) -> list[nn.Module]:
+    """Of a transformer."""
+    return [module for module in network.modules() if isinstance(getattr(module, "mlp", None), nn.Module)]
 
 
 def _projections(network: nn.Module) -> Iterator[tuple[nn.Module, str, int]]:
@@ -147,6 +154,16 @@ KINDS: dict[str, tuple[Callable[[nn.Module, int], None], int]] = {
     "adapter": (_adapter, 64),
 }
 """What each kind does, and its rank when none is given."""
+
+
+def recompute(network: nn.Module) -> bool:
+    """Keep no activations within the transformer blocks of ``network``, if it has any (Chen et al., 2016): they are
+    computed again on the way back. Results stay; whether there are any blocks.
+    """
+    blocks = _blocks(network)
+    for block in blocks:
+        block.forward = partial(checkpoint, block.forward, use_reentrant=False)
+    return bool(blocks)
 
 
 def apply(network: nn.Module, kind: str, rank: int | None = None) -> None:

@@ -159,6 +159,8 @@ class Common:
     tune: str = "full"
     rank: int | None = None
     """Width of what ``tune: svd | lora | adapter`` adds; None is the usual one."""
+    recompute: bool = False
+    """Whether a transformer's blocks keep no activations, but compute them again on the way back."""
 
 
 def find(name: str) -> Entry:
@@ -211,6 +213,8 @@ def maker(spec: Spec) -> Callable[[], nn.Module]:
             key = f"{spec.at.path or 'backbone'}.weights"
             weights.load_backbone(network, spec.name, common.weights, fetch, key)
         tuning.apply(network, common.tune, common.rank)
+        if common.recompute and not tuning.recompute(network):
+            raise spec.at.child("recompute").error(f"is true, but {spec.name} has no transformer blocks")
         return network
 
     return make
