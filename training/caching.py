@@ -43,7 +43,8 @@ def faces_of(cfg: Config, detector: Detector, chosen: list[Selected], device: to
         return None
     faces = CachedFaces()
     # Where the weights came from and which of them learn is in the weights themselves.
-    network = {key: value for key, value in to_tree(cfg.backbone).items() if key not in ("weights", "tune", "rank", "recompute")}
+    apart = ("weights", "tune", "rank", "recompute")
+    network = {key: value for key, value in to_tree(cfg.backbone).items() if key not in apart}
     for one in chosen:
         corpus = Corpus(one.records, Faces(cfg.data), Transform(network_input(cfg).resolution))
         about = {"backbone": network, "manifest": one.facts}

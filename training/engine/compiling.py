@@ -1,4 +1,4 @@
-"""torch.compile for a detector's networks, where it pays; where it fails, a line says so and training goes on without."""
+"""torch.compile for a detector's networks, where it pays; where it fails, a line says so and training goes on."""
 
 from __future__ import annotations
 
