@@ -43,5 +43,5 @@ def explained_errors(result: Result) -> dict[str, list[Explained]]:
 
 
 def _caption(one: dict) -> str:
-    said = f"{one['method']}, said {one['said']} ({one['fake_prob']:.3f})"
+    said = f"{one['method']}, said {one['said']} ({one['prob']:.3f})"
     return f"{said}; {one['video']}, frame {one['frame']}; {one['how']}"

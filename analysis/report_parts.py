@@ -80,7 +80,10 @@ def attribution_sections(results: Sequence[Result], folder: Path) -> Iterator[At
 
 @dataclass(frozen=True)
 class Errors:
-    """The videos on the wrong side of 0.5 of one run on one test set, the most certain first."""
+    """The videos on the wrong side of 0.5 of one run on one test set, the most certain first.
+
+    Where makers are told, wrongly named pictures that were drawn.
+    """
 
     label: str
     test_set: str
@@ -91,12 +94,13 @@ class Errors:
 
 def errors(results: Sequence[Result], frames: Frames) -> list[Errors]:
     """Of each run on each test set; with pictures where ``test.py --explain`` drew some."""
-    drawn = {result.label: explained_errors(result) for result in results}
-    return [
-        Errors(label, name, list(_wrong(scores.by_video())), drawn[label].get(name, []))
-        for label, of_run in frames.items()
-        for name, scores in of_run.items()
-    ]
+    found = []
+    for result in results:
+        drawn, of_run = explained_errors(result), frames[result.label]
+        for name in dict.fromkeys((*of_run, *drawn)):
+            listed = list(_wrong(of_run[name].by_video())) if name in of_run else []
+            found.append(Errors(result.label, name, listed, drawn.get(name, [])))
+    return found
 
 
 def _wrong(videos: Scores) -> Iterator[dict[str, Any]]:

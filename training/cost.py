@@ -1,8 +1,13 @@
-"""What a trained detector costs: how many parameters it has, how many of them learn, how much it computes, how fast."""
+"""What a trained detector costs: how many parameters it has, how many of them learn, how much it computes, how fast.
+
+``test.py --cost`` and ``ablation.py`` measure it and leave ``cost.json``; ``python -m analysis.figures.cost`` draws it.
+"""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -13,12 +18,27 @@ from training.assembly import network_input, prepare_of
 from training.core.registry import RECIPES
 from training.core.types import Batch, Identity
 from training.data.runs import Shape
+from training.data.select import Selected
 from training.detectors.base import Detector
+from training.engine import distributed
 from training.engine.environment import describe
 from training.engine.prepare import pick_device, pick_precision
+from training.engine.results import COST, write_json
 from training.loading import Trained
 
 PASSES = 5
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What ``test.py --cost`` asks for."""
+
+    trained: Trained
+
+    def measure(self, chosen: list[Selected], folder: Path, device: torch.device) -> None:  # noqa: ARG002 - as others
+        """Write ``cost.json`` into the results ``folder``; the process that writes does it."""
+        if distributed.rank() == 0:
+            write_json(folder / COST, cost_of(self.trained))
 
 
 @torch.inference_mode()

@@ -1,22 +1,25 @@
 """Pictures of what verdicts rest on: ``test.py --explain N``, and of single files ``predict.py --explain``.
 
 Testing writes, per test set, the most certain errors and a few right verdicts into ``explain/<set>/`` of its results,
-each as the face beside the same face under its heat, with ``index.json``, which says what they are.
+each as the face beside the same face under its heat, with ``index.json``, which says what they are. Where makers are
+told, an error is a wrong name: of a known method any other output, of a novel one the name of a known one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
+from scipy.special import softmax
 
 from preprocessing.codecs import encode
 from training.assembly import batches_of, prepare_of
+from training.core.classes import is_cluster, known_of
 from training.core.errors import ConfigError, DataError
 from training.core.paths import atomic
 from training.core.registry import RECIPES
@@ -33,7 +36,7 @@ from training.prediction import faces_batches
 from training.verdicts import FileVerdict
 
 RIGHT = 2
-"""Right verdicts that are shown of each class."""
+"""Right verdicts that are shown of real and of fake pictures, or of known and of novel methods."""
 AT_ONCE = 8
 """Pictures that gradients are kept of."""
 OPACITY = 0.6
@@ -59,14 +62,12 @@ class Explain:
         count: errors to show per test set.
 
     Raises:
-        ConfigError: ``count`` is none, or the detector judges clips or does not tell fakes.
+        ConfigError: ``count`` is none, or the detector judges clips.
     """
 
     def __init__(self, trained: Trained, count: int) -> None:
         if count < 1:
             raise ConfigError(f"--explain {count}: expected how many errors to show, 1 or more")
-        if Task.DETECTION not in trained.detector.tasks:
-            raise ConfigError(f"--explain is about real and fake; {trained.cfg.detector.name} tells methods apart")
         check_explainable(trained)
         self.trained, self.count = trained, count
 
@@ -80,8 +81,10 @@ class Explain:
             self._write_set(one, Scores.load(scores_path(folder, one.name)), folder / "explain" / one.name, device)
 
     def _write_set(self, one: Selected, scores: Scores, folder: Path, device: torch.device) -> None:
+        said = of_fakes(scores) if Task.DETECTION in self.trained.detector.tasks else of_makers(scores)
         rows = {
-            Identity(scores.dataset[r], scores.video[r], int(scores.frame[r])): r for r in picked(scores, self.count)
+            Identity(scores.dataset[r], scores.video[r], int(scores.frame[r])): r
+            for r in picked(scores, said, self.count)
         }
         records = [record for record in one.records if Identity(record.dataset, record.video, record.frame) in rows]
         cfg = self.trained.cfg
@@ -91,32 +94,54 @@ class Explain:
         index: list[dict[str, Any]] = []
         for who, row in rows.items():
             picture, how = drawn[who]
-            prob, label = float(scores.fake_prob[row]), int(scores.label[row])
-            right = (prob > THRESHOLD) == label
+            right = bool(said.right[row])
             file = f"{'right' if right else 'error'}_{sum(each['right'] == right for each in index) + 1:02d}.png"
             _save(folder / file, picture)
             about = {"dataset": who.dataset, "video": who.video, "frame": who.frame, "method": scores.method[row]}
-            verdict = {
-                "label": label,
-                "fake_prob": prob,
-                "right": right,
-                "said": "fake" if prob > THRESHOLD else "real",
-            }
+            verdict = {"said": str(said.what[row]), "prob": float(said.prob[row]), "right": right}
             index.append({"file": file, **about, **verdict, "how": how})
         write_json(folder / "index.json", {"detector": cfg.detector.name, "test_set": one.name, "pictures": index})
 
 
-def picked(scores: Scores, count: int) -> list[int]:
-    """Rows to show: the ``count`` most certain errors, then :data:`RIGHT` most certain right ones of each class.
+@dataclass(frozen=True)
+class Said:
+    """What a detector says of the rows of a score table: ``(N,)`` each."""
+
+    what: np.ndarray
+    """``fake``, ``real``, or the output's name."""
+    prob: np.ndarray
+    """Of what it says."""
+    right: np.ndarray
+    first: np.ndarray
+    """Which right ones are shown first: those of fakes, or of known methods."""
+
+
+def of_fakes(scores: Scores) -> Said:
+    """Verdicts on real and fake."""
+    fake = scores.fake_prob > THRESHOLD
+    prob = np.where(fake, scores.fake_prob, 1 - scores.fake_prob)
+    return Said(np.where(fake, "fake", "real"), prob, fake == scores.label, scores.label == 1)
+
+
+def of_makers(scores: Scores) -> Said:
+    """Verdicts on who made it; of a novel method every cluster is right, for clusters have no names."""
+    probs = softmax(scores.logits, axis=1)
+    what = np.array(scores.classes, dtype=object)[probs.argmax(1)]
+    known = np.isin(scores.method, known_of(scores.classes))
+    in_cluster = np.array([is_cluster(name) for name in what], dtype=bool)
+    return Said(what, probs.max(1), np.where(known, what == scores.method, in_cluster).astype(bool), known)
+
+
+def picked(scores: Scores, said: Said, count: int) -> list[int]:
+    """Rows to show: the ``count`` most certain errors, then :data:`RIGHT` most certain right ones of each kind.
 
     At most one of a video, since its frames are alike.
     """
-    off = np.abs(scores.fake_prob - scores.label)
-    wrong = (scores.fake_prob > THRESHOLD) != scores.label
-    errors = _first_of_videos(scores, [r for r in np.argsort(-off, kind="stable") if wrong[r]])[:count]
-    sure = [r for r in np.argsort(off, kind="stable") if not wrong[r]]
-    right = [_first_of_videos(scores, [r for r in sure if scores.label[r] == label])[:RIGHT] for label in (1, 0)]
-    return [int(row) for row in (*errors, *right[0], *right[1])]
+    surest = np.argsort(-said.prob, kind="stable")
+    errors = _first_of_videos(scores, [r for r in surest if not said.right[r]])[:count]
+    kinds = ([r for r in surest if said.right[r] and said.first[r] == first] for first in (True, False))
+    right = [row for rows in kinds for row in _first_of_videos(scores, rows)[:RIGHT]]
+    return [int(row) for row in (*errors, *right)]
 
 
 def _first_of_videos(scores: Scores, rows: list[int]) -> list[int]:

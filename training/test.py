@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--raw", metavar="FOLDER", help="the data set's raw files: corrupt them before faces are cut")
     p.add_argument("--explain", type=int, metavar="N", help="heat maps of the N most certain errors per test set")
+    p.add_argument("--cost", action="store_true", help="parameters, operations per frame and frames per second")
     add_data_options(p)
     add_run_options(p)
     return p
@@ -59,6 +60,7 @@ def start(args: argparse.Namespace) -> None:
     from training.assembly import Asked
     from training.core.errors import ConfigError
     from training.core.paths import shown
+    from training.cost import Cost
     from training.explain import Explain
     from training.leakage import Leakage
     from training.loading import load_trained
@@ -77,6 +79,8 @@ def start(args: argparse.Namespace) -> None:
         also.append(Robustness(trained, weights, args.robustness, Path(args.raw) if args.raw else None).measure)
     if args.explain is not None:
         also.append(Explain(trained, args.explain).write)
+    if args.cost:
+        also.append(Cost(trained).measure)
     folder = evaluate_checkpoint(trained, weights, output, also)
     if folder is None:
         return

@@ -68,11 +68,11 @@ def _text(value: float) -> str:
 
 
 def _draw(results: list[Result], folder: Path) -> Iterator[Path | None]:
-    found = {r.label: read_json(r.folder / COST) for r in results if (r.folder / COST).is_file()}
+    found = {result.label: read_json(files[-1]) for result in results if (files := result.left(COST))}
     yield cost(found, "", folder / "cost.png")
 
 
-main = command(_draw, "cost", f"Draw what runs cost, of those with a {COST}: training/ablation.py measures it.")
+main = command(_draw, "cost", f"Draw what runs cost, of those with a {COST}: training/test.py --cost measures it.")
 
 if __name__ == "__main__":
     run_entry(main)

@@ -11,9 +11,13 @@ from analysis.ablation import read_variants
 from analysis.figures import ablation as ablation_figure
 from analysis.figures import cost as cost_figure
 from tests.unit.fabricated import scores, write_run
+from training import test as test_entry
+from training import train
+from training.assembly import Asked
 from training.core.errors import DataError
 from training.cost import operations
 from training.engine.results import COST, PLAN, write_json
+from training.loading import load_trained
 
 MEASURED = {
     "parameters": 2_000_000,
@@ -64,6 +68,23 @@ def test_costs_are_those_of_the_files(tmp_path, capsys):
     found = lines(tmp_path / "out" / "cost.png")
     assert [row["run"] for row in found] == ["CLIP", "MesoNet-4"]
     assert found[0] == {"run": "CLIP"} | {key: str(value) for key, value in MEASURED.items()}
+
+
+def test_testing_measures_costs_on_request(toy, data_flags, tmp_path):
+    run, words = tmp_path / "run", [*data_flags, "--set", "data.workers=0"]
+    train.main(
+        ["--detector_path", "meso4", "--train_dataset", "Toy", *words, "--set", "max_steps=1", "--output", str(run)]
+    )
+    weights = ["--weights_path", str(run / "best.safetensors"), "--set", "data.batch_size_test=2"]
+    test_entry.main([*weights, "--test_dataset", "Toy", *words, "--cost", "--set", "evaluate.resamples=0"])
+    cost_figure.main([str(run), "--output", str(tmp_path / "out")])
+    [found] = lines(tmp_path / "out" / "cost.png")
+    detector = load_trained(run / "best.safetensors", None, Asked()).detector
+    size = sum(p.numel() for p in detector.parameters())
+    assert (int(found["parameters"]), int(found["learning"]), found["batch"]) == (size, size, "2")
+    # The first convolution alone: 8 filters of 3 x 3 x 3 over 256 x 256 places, a product and a sum each.
+    assert float(found["flops_per_frame"]) > 2 * 8 * 27 * 256**2
+    assert float(found["frames_per_second"]) > 0
 
 
 def test_a_run_without_costs(tmp_path):

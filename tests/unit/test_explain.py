@@ -16,7 +16,7 @@ from preprocessing.faces.detect import Face
 from preprocessing.faces.tracks import Cut, Track
 from tests.conftest import draw_face
 from tests.contract.test_detectors import test_batch_of as batch_of
-from tests.unit.fabricated import scores
+from tests.unit.fabricated import KNOWN, made_by, scores
 from training import test as test_entry
 from training import train
 from training.assembly import Asked
@@ -25,7 +25,8 @@ from training.core.registry import DETECTORS
 from training.core.types import Batch
 from training.detectors._classifier import Classifier
 from training.engine.heat import GRAD_CAM, ROLLOUT, _Caught, heat_of, rollout
-from training.explain import OPACITY, RIGHT, explain_file, overlay, picked
+from training.engine.results import Scores
+from training.explain import OPACITY, RIGHT, explain_file, of_fakes, of_makers, overlay, picked
 from training.loading import load_trained
 from training.verdicts import FaceVerdict, FileVerdict
 
@@ -121,13 +122,27 @@ def test_every_detector_of_pictures_can_be_explained(toy: Path, name: str) -> No
 
 def test_errors_come_first_and_no_video_twice() -> None:
     table = scores(videos=8, separation=0.5)
-    rows = picked(table, 3)
+    rows = picked(table, of_fakes(table), 3)
     off = np.abs(table.fake_prob - table.label)
     errors, right = rows[:3], rows[3:]
     worst = sorted((off[(table.video == v)].max() for v in set(table.video)), reverse=True)
     assert [off[r] for r in errors] == worst[:3] and min(off[errors]) > 0.5
     assert table.label[right].tolist() == [1] * RIGHT + [0] * RIGHT and max(off[right]) <= 0.5
     assert len({table.video[r] for r in errors}) == 3 and len({table.video[r] for r in right}) == 4
+
+
+def test_of_makers_an_error_is_a_wrong_name() -> None:
+    table = made_by(noise=2.5)
+    said, best = of_makers(table), table.logits.argmax(1)
+    for row, method in enumerate(table.method):
+        name = table.classes[best[row]]
+        right = name == method if method in KNOWN else name.startswith("cluster")
+        assert (said.what[row], said.right[row], said.first[row]) == (name, right, method in KNOWN)
+        assert said.prob[row] == pytest.approx(1 / np.exp(table.logits[row] - table.logits[row].max()).sum())
+    rows = picked(table, said, 2)
+    assert [said.right[r] for r in rows] == [False] * 2 + [True] * 4
+    assert {table.method[r] in KNOWN for r in rows[2:4]} == {True} and not {*table.method[rows[4:]]} & {*KNOWN}
+    assert said.prob[rows[0]] == said.prob[~said.right].max()
 
 
 def test_heat_lies_over_the_picture() -> None:
@@ -162,9 +177,22 @@ def test_testing_writes_pictures_and_an_index(weights: Path, toy: Path, tmp_path
     for each in shown:
         picture = cv2.imread(str(tmp_path / "explain/Toy" / each["file"]))
         assert picture.shape[1] == 2 * picture.shape[0]
-        assert each["right"] == ((each["fake_prob"] > 0.5) == each["label"]) == each["file"].startswith("right")
-        assert each["said"] == ("fake" if each["fake_prob"] > 0.5 else "real") and each["how"] == GRAD_CAM
+        truth = "real" if each["method"] == "real" else "fake"
+        assert each["right"] == (each["said"] == truth) == each["file"].startswith("right")
+        assert each["prob"] >= 0.5 and each["how"] == GRAD_CAM
     assert 0 < sum(not each["right"] for each in shown) <= 2
+
+
+def test_testing_explains_who_made_a_picture(toy: Path, tmp_path: Path) -> None:
+    run, known = tmp_path / "run", "data.recipe.known=[real,Deepfakes]"
+    words = ["--detector_path", "supervised", "--train_dataset", "Toy", *data(toy), *TINY, "--set", known]
+    train.main([*words, "--set", "max_steps=1", "--set", "data.batch_size=4", "--output", str(run)])
+    words = ["--weights_path", str(run / "best.safetensors"), "--test_dataset", "Toy", *data(toy), *TINY[-2:]]
+    test_entry.main([*words, "--output", str(tmp_path / "test"), "--explain", "3"])
+    shown = json.loads((tmp_path / "test/explain/Toy/index.json").read_text())["pictures"]
+    outputs = Scores.load(tmp_path / "test/scores/Toy.csv").classes
+    assert shown and all(each["said"] in outputs and 1 / len(outputs) <= each["prob"] <= 1 for each in shown)
+    assert all((tmp_path / "test/explain/Toy" / each["file"]).is_file() for each in shown)
 
 
 def test_a_file_gets_one_row_per_face(weights: Path, tmp_path: Path) -> None:
