@@ -67,7 +67,7 @@ def _compared(chromium: Browser, address: str, folder: Path) -> Path:
 
 
 def _taken(page: Page, path: Path) -> Path:
-    page.wait_for_function("[...document.images].every((image) => image.complete && image.naturalWidth)")
+    page.evaluate("Promise.all([...document.images].map((image) => image.decode()))")
     page.screenshot(path=path, full_page=True)
     return path
 
