@@ -56,6 +56,18 @@ def per_test_set(figure: Callable[[dict[str, Scores], str, Path], Path | None]) 
     return command(draw, figure.__name__, f"Draw {figure.__name__} per test set.")
 
 
+def per_run_and_set(figure: Callable[[Scores, str, Path], Path | None]) -> Main:
+    """The entry of ``figure(score table, title, path)``: one picture per run and test set."""
+
+    def draw(results: Sequence[Result], folder: Path) -> Iterator[Path | None]:
+        for name, runs in scores_by_set(results).items():
+            for label, scores in runs.items():
+                title = f"{label}: {style.dataset_name(name)}"
+                yield figure(scores, title, picture(folder, figure.__name__, label, name))
+
+    return command(draw, figure.__name__, f"Draw {figure.__name__} per run and test set.")
+
+
 def scores_by_set(results: Sequence[Result]) -> dict[str, dict[str, Scores]]:
     """By test set and run, the scores of those with figures of real against fake; at most as many runs as colors."""
     few = results[: len(style.COLORS)]

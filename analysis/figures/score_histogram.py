@@ -9,7 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis import style
+from analysis.command import per_run_and_set
 from analysis.save_figure import save_figure
+from training.core.cli import run_entry
 from training.engine.results import Scores
 
 EDGES = np.linspace(0, 1, 26)
@@ -36,3 +38,9 @@ def score_histogram(scores: Scores, title: str, path: Path) -> Path:
         axes.axvline(0.5, color="#666666", linewidth=0.8, linestyle=":")
         axes.legend()
         return save_figure(figure, path, {"from": EDGES[:-1], "to": EDGES[1:], **shares})
+
+
+main = per_run_and_set(score_histogram)
+
+if __name__ == "__main__":
+    run_entry(main)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import style
+from analysis.collect import Result
+from analysis.command import command, picture
 from analysis.save_figure import save_figure
+from training.core.cli import run_entry
 
 SHOWN = ("video/auc", "frame/auc", "video/eer", "frame/known_acc")
 """Validation figures that are drawn; the CSV has all."""
@@ -64,3 +67,14 @@ def _draw_loss(axes: Axes, steps: list[int], values: list[float]) -> None:
     since = np.maximum(upto - span, 0)
     axes.plot(steps, values, color=style.COLORS[0], alpha=0.3, linewidth=0.8)
     axes.plot(steps, (total[upto] - total[since]) / (upto - since), color=style.COLORS[0])
+
+
+def _draw(results: list[Result], folder: Path) -> Iterator[Path | None]:
+    for result in results:
+        yield training_curves(result.log, result.label, picture(folder, "training_curves", result.label))
+
+
+main = command(_draw, "training_curves", "Draw the loss and the validation figures of each run.")
+
+if __name__ == "__main__":
+    run_entry(main)

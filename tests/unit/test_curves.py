@@ -5,13 +5,14 @@ from importlib import import_module
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score, det_curve, precision_recall_curve
+from sklearn.metrics import average_precision_score, det_curve, precision_recall_curve, silhouette_score
 
 from analysis.command import picture
 from analysis.figures.det import det
 from analysis.figures.precision_recall import precision_recall
 from tests.unit.fabricated import scores, write_run
 from training.core.errors import DataError
+from training.engine.results import save_features, scores_path
 
 
 def columns(path):
@@ -62,13 +63,34 @@ def test_both_classes_are_needed(tmp_path, figure):
     assert set(columns(figure({"few": few}, "A", tmp_path / "x.png", resamples=2))["low"]) == {"nan"}
 
 
-@pytest.mark.parametrize("name", ["roc", "precision_recall", "det"])
+@pytest.mark.parametrize("name", ["roc", "precision_recall", "det", "reliability"])
 def test_a_picture_per_test_set_from_the_command_line(tmp_path, capsys, name):
     run = write_run(tmp_path / "run", {"Celeb-DF-v2": scores(), "a/b c": scores(seed=1)})
     import_module(f"analysis.figures.{name}").main([str(run), "--output", str(tmp_path / "out")])
     files = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert files == [f"{name}_{s}.{kind}" for s in ("Celeb-DF-v2", "a_b_c") for kind in ("csv", "png")]
     assert f"{name}_Celeb-DF-v2.png" in capsys.readouterr().out
+
+
+def test_histograms_and_training_curves_from_the_command_line(tmp_path):
+    run = write_run(tmp_path / "run", {"A": scores(), "B": scores(seed=1)})
+    for name in ("score_histogram", "training_curves"):
+        import_module(f"analysis.figures.{name}").main([str(run), "--output", str(tmp_path / "out")])
+    files = sorted(path.name for path in (tmp_path / "out").glob("*.png"))
+    assert files == ["score_histogram_Xception_A.png", "score_histogram_Xception_B.png", "training_curves_Xception.png"]
+
+
+def test_features_of_a_detector_of_fakes_are_drawn(tmp_path):
+    """Two methods whose features lie far apart come to lie apart on the plane."""
+    table = scores(videos=6)
+    run = write_run(tmp_path / "run", {"A": table})
+    features = np.random.default_rng(0).normal(0, 0.1, (len(table), 5)) + 10 * (table.method == "FaceSwap")[:, None]
+    save_features(scores_path(run, "A").with_suffix(".npz"), table, features.astype(np.float32))
+    import_module("analysis.figures.tsne").main([str(run), "--output", str(tmp_path / "out")])
+    found = columns(tmp_path / "out" / "tsne_Xception_A.png")
+    assert set(found["known"]) == {"1"} and set(found["method"]) == {"real", "Deepfakes", "FaceSwap"}
+    plane, apart = np.array([found["x"], found["y"]], dtype=float).T, np.array(found["method"]) == "FaceSwap"
+    assert silhouette_score(plane, apart) > 0.5
 
 
 def test_nothing_to_draw_is_said(tmp_path):
