@@ -57,7 +57,7 @@ def test_the_answer_is_that_of_the_command_line(page: TestClient, tmp_path: Path
     damaged, answer = judged["answers"]
     assert "xception_best.pth" in damaged["error"] and "\n" not in damaged["error"]
     assert damaged["said"] is None and damaged["pictures"] == {}, "other checkpoints are asked all the same"
-    assert answer["error"] is None and answer["notes"] == expected["notes"]
+    assert answer["error"] is None and answer["notes"] == [expected["about"], *expected["notes"]]
     [told] = expected["files"]
     assert set(answer["said"]) == set(told) - {"file"}
     for key in ("fake_prob", "calibrated", "interval", "calibrated_interval"):
@@ -68,7 +68,7 @@ def test_the_answer_is_that_of_the_command_line(page: TestClient, tmp_path: Path
         picture = page.get(address)
         assert picture.headers["content-type"] == "image/png"
         sizes[which] = cv2.imdecode(np.frombuffer(picture.content, np.uint8), cv2.IMREAD_COLOR).shape
-    assert sizes["heat"][1] == 2 * sizes["heat"][0], "a face, and beside it the same under its heat"
+    assert sizes["heat_map"][1] == 2 * sizes["heat_map"][0], "a face, and beside it the same under its heat"
     assert sizes["timeline"] == cv2.imread(str(tmp_path / "out/0001_one.png")).shape
     [kept] = (tmp_path / "kept").iterdir()
     assert (kept / "one.mp4").read_bytes() == video.read_bytes() and (kept / "1/predictions.json").is_file()

@@ -89,7 +89,7 @@ def test_an_upload_gets_its_verdict(page, chromium, address: str, home: Path) ->
     assert "face.png" in said and "done" in said and "calibrated probability of being fake" in said
     assert "looks fake" in said or "looks real" in said
     page.evaluate("Promise.all([...document.images].map((image) => image.decode()))")
-    assert page.locator("img.timeline").count() == page.locator("img.heat").count() == 1
+    assert page.locator("img.timeline").count() == page.locator("img.heat_map").count() == 1
     card.locator("summary").click()
     assert "evidence, not proof" in card.inner_text() and "face 1" in card.inner_text()
     assert fits(page) and not (home / "kept").exists()

@@ -98,8 +98,8 @@ def _judging(app: FastAPI, settings: Settings) -> None:
     @app.get("/api/jobs/{job}/{number}/{which}")
     async def picture(job: str, number: int, which: Picture) -> FileResponse:
         found = _job(app.state.queue, job)
-        path = found.answers[number].picture(found.file.stem, which) if 0 <= number < len(found.answers) else None
-        if path is None or not path.is_file():
+        path = found.answers[number].picture(which) if 0 <= number < len(found.answers) else None
+        if path is None:
             raise HTTPException(404, "no such picture")
         return FileResponse(path)
 

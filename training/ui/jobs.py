@@ -13,7 +13,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from training.core.errors import BenchError
 from training.core.paths import ROOT, shown
@@ -22,7 +22,7 @@ from training.ui.checkpoints import Checkpoint
 
 PREDICT = ROOT / "training" / "predict.py"
 State = Literal["waiting", "running", "done", "failed", "canceled"]
-Picture = Literal["timeline", "heat"]
+Picture = Literal["timeline", "heat_map"]
 REMEMBERED = 50
 """Finished uploads whose answers stay until the page is closed."""
 TAIL = 4000
@@ -40,10 +40,12 @@ class Answer:
     said: dict[str, Any] | None = None
     """The file's entry in predictions.json, without its path."""
     notes: list[str] = field(default_factory=list)
+    """What a reader must know."""
 
-    def picture(self, stem: str, which: Picture) -> Path:
-        """Where a picture of the file called ``stem`` lies, if there is one."""
-        return self.folder / f"0001_{stem}{'_heat' if which == 'heat' else ''}.png"
+    def picture(self, which: Picture) -> Path | None:
+        """Where a picture lies, if there is one."""
+        name = self.said and self.said[which]
+        return self.folder / name if name else None
 
 
 @dataclass
@@ -81,11 +83,8 @@ class Job:
         }
 
     def _answer(self, number: int, answer: Answer) -> dict[str, Any]:
-        pictures = {
-            which: f"/api/jobs/{self.id}/{number}/{which}"
-            for which in ("timeline", "heat")
-            if answer.picture(self.file.stem, which).is_file()
-        }
+        drawn = [which for which in get_args(Picture) if answer.picture(which)]
+        pictures = {which: f"/api/jobs/{self.id}/{number}/{which}" for which in drawn}
         told = {"checkpoint": answer.checkpoint.as_json(), "error": answer.error, "notes": answer.notes}
         return told | {"said": answer.said, "pictures": pictures}
 
@@ -210,7 +209,7 @@ def _read(answer: Answer, code: int, tail: str) -> None:
     written = answer.folder / "predictions.json"
     if written.is_file():
         tree = read_json(written)
-        answer.said, answer.notes = tree["files"][0], tree["notes"]
+        answer.said, answer.notes = tree["files"][0], [tree["about"], *tree["notes"]]
         del answer.said["file"]
     if answer.said and answer.said["failed"]:
         answer.error = answer.said["note"]

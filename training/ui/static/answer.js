@@ -52,20 +52,29 @@ function makers(maker) {
 }
 
 function drawn(pictures) {
-  const texts = { timeline: "Faces and scores over time", heat: "Where the verdict comes from" };
+  const texts = { timeline: "Faces and scores over time", heat_map: "Where the verdict comes from" };
   return Object.entries(pictures).map(([which, address]) => el("figure", {},
     el("a", { href: address, target: "_blank" }, el("img", { src: address, alt: texts[which], className: which })),
     el("figcaption", { className: "soft" }, texts[which])));
 }
 
 function details(said, notes) {
-  const seen = `${said.frames_looked_at} frames looked at, ${said.frames_without_face} without a face`;
-  const faces = said.faces.map((face, number) => el("li", {}, `face ${number + 1}: ${faceText(face)}`));
-  const frames = "In brackets: the 95 % interval over frames. It says how much hangs on which frames were looked at.";
-  const remarks = ["A verdict is evidence, not proof.", ...(said.interval ? [frames] : []), ...notes].map((note) => el("li", {}, note));
+  const lines = [
+    ...said.faces.map((face, number) => `face ${number + 1}: ${faceText(face)}`),
+    `${said.frames_looked_at} frames looked at, ${said.frames_without_face} without a face`,
+  ];
+  if (said.interval) {
+    lines.push("in brackets: the 95 % interval over frames, which says how much hangs on which frames were looked at");
+  }
+  if (typeof said.false_alarm_rate === "number") {
+    lines.push(`scores above ${figure(said.threshold)} are called fake, as are ${percent(said.false_alarm_rate)} of the ` +
+      "real ones in the validation data");
+  }
   return el("details", {}, el("summary", {}, "Details"),
-    el("ul", {}, ...faces, el("li", {}, seen), ...remarks));
+    el("ul", {}, ...[...lines, ...notes].map((line) => el("li", {}, line))));
 }
+
+const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
 function faceText(face) {
   const told = face.fake_prob === null ? [] : [`score ${figure(face.fake_prob)}`];
