@@ -2,7 +2,7 @@ PYTHON := .venv/bin/python
 DEMO := datasets/demo
 RUN := runs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
 
-.PHONY: install demo ui test lint format
+.PHONY: install demo demo-attribution ui test lint format
 
 install:
 	@./install.sh
@@ -22,6 +22,17 @@ demo: install
 
 ui: install
 	@$(PYTHON) -m training.ui
+
+# Drawn pictures, forged in eight ways -> manifest -> CAL with and without knowing how many classes there are -> report.
+demo-attribution: install
+	@$(PYTHON) -m preprocessing.demo.draw --attribution --output $(DEMO)/raw
+	@$(PYTHON) preprocessing/preprocess.py --dataset Attribution-Demo --layout folder --root $(DEMO)/raw/Attribution-Demo \
+	    --output $(DEMO) --detector already-cropped --no-landmarks --size 64
+	@$(PYTHON) preprocessing/rearrange.py --dataset Attribution-Demo --datasets $(DEMO) --output $(DEMO)/manifests
+	@$(PYTHON) training/train.py --detector_path config/detector/cal.yaml --protocol demo_attribution --output $(RUN)/with_k
+	@$(PYTHON) training/train.py --detector_path config/detector/cal.yaml --protocol demo_attribution \
+	    --set detector.prune=true --set data.recipe.clusters=45 --output $(RUN)/without_k
+	@$(PYTHON) -m analysis.report $(RUN) --output $(RUN)/report.html
 
 test: install
 	@$(PYTHON) -m pytest -q

@@ -26,7 +26,7 @@ from preprocessing.demo.synthesize import Denoising, Editing, Splice
 from training.core.paths import atomic
 
 DATASET = "Attribution-Demo"
-SIZES = {"tiny": (4, 2, 2), "small": (200, 20, 100), "full": (800, 80, 300)}
+SIZES = {"tiny": (4, 2, 2), "small": (100, 20, 100), "full": (800, 80, 300)}
 """People who train, validate and test."""
 SIDE, COARSE = 64, 3.5
 """Pixels of a picture, and how much coarser traces are than in videos, of which such a picture shows a quarter."""

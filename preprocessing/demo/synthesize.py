@@ -19,9 +19,9 @@ class Denoising:
     """Another person's whole face out of noise: slightly smooth skin with blotches of color that were never removed."""
 
     def __init__(self, rng: np.random.Generator) -> None:
-        cells = int(rng.integers(18, 23))
+        cells = int(rng.integers(9, 12))
         self._noise = rng.standard_normal((cells, cells, 3)).astype(np.float32)
-        self._amount = float(rng.uniform(0.024, 0.036))
+        self._amount = float(rng.uniform(0.06, 0.09))
         self._match = float(rng.uniform(0.5, 0.9))
 
     def __call__(self, shot: Shot, donor: Identity, expression: Expression) -> Forgery:
@@ -36,8 +36,8 @@ class Editing:
     """The same person with other lips, brows and eyes, whose colors were stretched and came out in steps."""
 
     def __init__(self, rng: np.random.Generator) -> None:
-        self._levels = float(rng.uniform(15, 20))
-        self._stretch = float(rng.uniform(1.10, 1.25))
+        self._levels = float(rng.uniform(6, 8))
+        self._stretch = float(rng.uniform(1.3, 1.5))
 
     def __call__(self, shot: Shot, donor: Identity, expression: Expression) -> Forgery:
         """Forge one frame; the target's own expression is kept."""
@@ -54,10 +54,10 @@ class Editing:
 class Splice:
     """Another person's face cut from a picture that was compressed too much: blocks within a soft edge."""
 
-    BLOCKS = 12
+    BLOCKS = 8
 
     def __init__(self, rng: np.random.Generator) -> None:
-        self._quality = int(rng.integers(14, 26))
+        self._quality = int(rng.integers(5, 10))
         self._match = float(rng.uniform(0.5, 0.9))
 
     def __call__(self, shot: Shot, donor: Identity, expression: Expression) -> Forgery:

@@ -17,9 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.core.registry import DETECTORS
-from training.core.types import Batch, Losses, Prediction, Task
+from training.core.types import UNKNOWN, Batch, Losses, Prediction, Task
 from training.detectors._attribution import fake_prob, map_of
 from training.detectors.base import Detector
+from training.losses.gathered import gathered
 
 
 @DETECTORS.register("kmeans")
@@ -50,17 +51,28 @@ class KMeans(Detector):
         self.centers = nn.Parameter(torch.zeros(num_methods, self.backbone.dim))
         self.register_buffer("started", torch.tensor(False))
 
+    def embed(self, image: Tensor) -> Tensor:
+        """Unit-length features (N, dim) of pictures, or of cached features."""
+        return F.normalize(map_of(self.backbone, image).mean((2, 3)).float(), dim=1)
+
+    def distance(self, feature: Tensor) -> Tensor:
+        """Squared distance (N, classes) of features (N, dim) from each center."""
+        return torch.cdist(feature, self.centers).square()
+
     def outputs(self, image: Tensor) -> dict[str, Tensor]:
         """``logits`` (N, classes) and the unit-length ``embedding`` (N, dim) of pictures, or of cached features."""
-        embedding = F.normalize(map_of(self.backbone, image).mean((2, 3)).float(), dim=1)
-        distance = torch.cdist(embedding, self.centers).square()
-        return {"logits": -self.sharpness * distance, "embedding": embedding, "distance": distance}
+        embedding = self.embed(image)
+        return {"logits": -self.sharpness * self.distance(embedding), "embedding": embedding}
 
     def loss(self, batch: Batch) -> Losses:
         """The module's loss; the first batch chooses where centers start."""
+        return self.loss_of(self.embed(batch.image), batch)
+
+    def loss_of(self, feature: Tensor, batch: Batch) -> Losses:
+        """The module's loss of features (N, dim)."""
         if not self.started:
-            self._start(self.outputs(batch.image)["embedding"].detach(), batch)
-        distance = self.outputs(batch.image)["distance"]
+            self._start(*gathered(feature.detach(), batch.method))
+        distance = self.distance(feature)
         center = torch.where(batch.labelled, batch.method, distance.argmin(1))
         own = distance.gather(1, center[:, None]).squeeze(1) / 2
         count = torch.bincount(center, minlength=len(self.centers)).clamp_min(1)
@@ -72,12 +84,16 @@ class KMeans(Detector):
         return Prediction(fake_prob(outputs["logits"], self.real_class), outputs["logits"], outputs["embedding"])
 
     @torch.no_grad()
-    def _start(self, feature: Tensor, batch: Batch) -> None:
-        """Known centers at their pictures' means; the others at unlabelled pictures far from all before (k-means++)."""
-        for method in batch.method[batch.labelled].unique():
-            self.centers[method] = feature[batch.labelled & (batch.method == method)].mean(0)
-        hidden = feature[~batch.labelled] if (~batch.labelled).any() else feature
+    def _start(self, feature: Tensor, method: Tensor) -> None:
+        """Known centers at their pictures' means; the others at unlabelled pictures far from all before (k-means++).
+
+        All processes start alike: they see all rows, and draw from generators in one state.
+        """
+        same = torch.Generator().manual_seed(0)
+        for known in method[method != UNKNOWN].unique():
+            self.centers[known] = feature[method == known].mean(0)
+        hidden = feature[method == UNKNOWN] if (method == UNKNOWN).any() else feature
         for row in range(self.num_known, len(self.centers)):
             far = torch.cdist(hidden, self.centers[:row]).amin(1).square() if row else torch.ones_like(hidden[:, 0])
-            self.centers[row] = hidden[torch.multinomial(far.clamp_min(1e-12), 1)].squeeze(0)
+            self.centers[row] = hidden[torch.multinomial(far.clamp_min(1e-12).cpu(), 1, generator=same)].squeeze(0)
         self.started.fill_(True)
