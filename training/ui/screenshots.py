@@ -6,20 +6,25 @@ Shows the drawn faces of ``make demo``, which must have run before, and the chec
 from __future__ import annotations
 
 import argparse
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from training.core.cli import add_debug, run_entry
 from training.core.errors import ConfigError
-from training.core.paths import DATASETS, ROOT, RUNS, shown
+from training.core.paths import DATASETS, ROOT, RUNS, atomic, shown
 from training.ui.driving import browser, served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-VIDEOS = DATASETS / "demo/raw/FaceForensics++/manipulated_sequences/Deepfakes/c23/videos"
-RUN = RUNS / "demo"
+VIDEOS = DATASETS / "demo/raw/Celeb-DF-v2/Celeb-synthesis"
+TRAINED = RUNS / "demo"
 DESK, PHONE = {"width": 880, "height": 900}, {"width": 390, "height": 844}
+COLORS = 128
+"""Enough for such a page, at a third of the bytes."""
 PATIENCE = 180_000
 """Milliseconds that an answer may take."""
 
@@ -28,13 +33,13 @@ def main(argv: list[str]) -> None:
     """Judge a drawn video on the page, look at the runs, and write what it looks like; the paths are printed."""
     parser = argparse.ArgumentParser(prog="python -m training.ui.screenshots", description=__doc__)
     parser.add_argument("--output", type=Path, default=ROOT / "docs/images", metavar="FOLDER", help="(docs/images)")
+    parser.add_argument("--runs", type=Path, default=TRAINED, metavar="FOLDER", help="runs to show (runs/demo)")
     add_debug(parser)
     args = parser.parse_args(argv)
     video = next(iter(sorted(VIDEOS.glob("*.mp4"))), None)
-    if video is None or not list(RUN.rglob("best.safetensors")):
+    if video is None or not list(args.runs.rglob("best.safetensors")):
         raise ConfigError("nothing to show: run 'make demo' first")
-    args.output.mkdir(parents=True, exist_ok=True)
-    with served("--runs", str(RUN), "--device", "cpu") as address, browser() as chromium:
+    with served("--runs", str(args.runs), "--device", "cpu") as address, browser() as chromium:
         for path in (*_judged(chromium, address, video, args.output), _compared(chromium, address, args.output)):
             print(shown(path))
 
@@ -68,7 +73,9 @@ def _compared(chromium: Browser, address: str, folder: Path) -> Path:
 
 def _taken(page: Page, path: Path) -> Path:
     page.evaluate("Promise.all([...document.images].map((image) => image.decode()))")
-    page.screenshot(path=path, full_page=True)
+    picture = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
+    with atomic(path) as temporary:
+        picture.quantize(COLORS).save(temporary, "png", optimize=True)
     return path
 
 
