@@ -9,7 +9,6 @@ was when started again. Every file is compared with the size and SHA-256 that th
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import shutil
 import zipfile
@@ -24,6 +23,7 @@ from huggingface_hub.errors import HfHubHTTPError, HTTPError, LocalEntryNotFound
 from preprocessing.layouts._owdfa40 import FOLDERS, HUB
 from preprocessing.layouts.base import some
 from training.core.cli import add_debug, run_entry
+from training.core.download import sha256_of
 from training.core.errors import DataError
 from training.core.paths import atomic, shown
 
@@ -114,7 +114,7 @@ def problems(output: Path, expected: dict[str, Expected]) -> Iterator[tuple[str,
             continue
         if path.stat().st_size != file.size:
             yield name, f"has {path.stat().st_size} bytes instead of {file.size}; delete it and fetch again"
-        elif file.sha256 is not None and _sha256(path) != file.sha256:
+        elif file.sha256 is not None and sha256_of(path) != file.sha256:
             yield name, "its SHA-256 is another than the hub's; delete it and fetch again"
 
 
@@ -139,11 +139,6 @@ def unpack(archive: Path) -> dict[str, str]:
 
 def _unpacked(archive: Path) -> Path:
     return archive.with_suffix("")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 if __name__ == "__main__":

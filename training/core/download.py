@@ -56,11 +56,16 @@ def checked(path: Path, sha256: str | None = None, size: int | None = None) -> s
     """
     if size is not None and path.stat().st_size != size:
         raise DataError(f"{shown(path)}: has {path.stat().st_size} bytes, expected {size}; it is refused")
-    with path.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    found = sha256_of(path)
     if sha256 is not None and found != sha256:
         raise DataError(f"{shown(path)}: its SHA-256 is {found}, expected {sha256}; it is refused")
     return found
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, as hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _download(address: str, part: Path) -> None:
