@@ -8,7 +8,8 @@ install:
 	@./install.sh
 
 # Unpretrained unit-length features barely learn behind a linear head in minutes: hence the arc head.
-# Drawn videos -> faces -> manifests -> training -> cross-dataset table -> report. Finished steps are not done again.
+# Drawn videos -> faces -> manifests -> check -> training -> cross-dataset table -> heat maps of errors -> report.
+# Preprocessing that is finished is not done again.
 demo: install
 	@$(PYTHON) -m preprocessing.demo.draw --output $(DEMO)/raw
 	@for set in FaceForensics++ Celeb-DF-v2; do \
@@ -16,8 +17,11 @@ demo: install
 	done
 	@$(PYTHON) preprocessing/rearrange.py --dataset FaceForensics++ Celeb-DF-v2 \
 	    --datasets $(DEMO) --output $(DEMO)/manifests
+	@$(PYTHON) preprocessing/check.py --dataset FaceForensics++ Celeb-DF-v2 --datasets $(DEMO) --manifests $(DEMO)/manifests
 	@$(PYTHON) training/train.py --detector_path config/detector/clip_freq.yaml --protocol demo --output $(RUN) \
 	    --set detector.head=arc --set detector.consistency=1.0
+	@$(PYTHON) training/test.py --weights_path $(RUN)/best.safetensors --protocol demo --explain 4 --cost \
+	    --output $(RUN)/test > $(RUN)/test.log
 	@$(PYTHON) -m analysis.report $(RUN) --output $(RUN)/report.html
 
 ui: install
