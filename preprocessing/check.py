@@ -15,7 +15,6 @@ from typing import Any
 
 from preprocessing import dfb
 from preprocessing.checks.files import files
-from preprocessing.checks.giveaways import giveaways
 from preprocessing.checks.lookalikes import lookalikes
 from preprocessing.checks.overlaps import overlaps
 from preprocessing.store import open_store
@@ -51,6 +50,8 @@ def main(argv: list[str]) -> int:
 
 def _check(dataset: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Check one dataset and print what was found; the same as a tree."""
+    from preprocessing.checks.giveaways import giveaways  # scikit-learn takes seconds that --help should not cost
+
     listed = dfb.read(dfb.find(arguments.manifests, dataset))
     store = open_store(arguments.datasets, listed.dataset, arguments.store)
     whole, looks = files(listed, store)
