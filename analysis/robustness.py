@@ -33,15 +33,18 @@ def of_results(results: Sequence[Result]) -> Runs:
     }
 
 
+FIGURES = {"AUC": "video/auc", "drop": "video/drop"}
+
+
 @dataclass(frozen=True)
 class Drops:
-    """How much video AUC each corruption costs one run on one test set."""
+    """Video AUC of one run on one test set under each corruption, and how much that costs."""
 
     test_set: str
     caption: str
     levels: list[str]
-    lines: dict[str, list[dict[str, Any] | None]]
-    """By corruption, a figure per level."""
+    lines: dict[tuple[str, str], list[dict[str, Any] | None]]
+    """By corruption and ``AUC`` or ``drop``, a figure per level."""
 
 
 def drops(runs: Runs) -> Iterator[Drops]:
@@ -49,15 +52,16 @@ def drops(runs: Runs) -> Iterator[Drops]:
     for name in sets_of(runs):
         for label, found in on(runs, name).items():
             clean, applied = style.figure_text(found["clean"]["video/auc"]), found["applied"]
-            about = f"video AUC {clean}; drops under corruption {applied}, by level"
+            about = f"video AUC {clean}; AUC and its drop under corruption {applied}, by level"
             levels = sorted({level for by_level in found["corruptions"].values() for level in by_level})
             yield Drops(
                 test_set=name,
                 caption=f"{label} on {style.dataset_name(name)}: {about}",
                 levels=levels,
                 lines={
-                    corruption: [by_level.get(level, {}).get("video/drop") for level in levels]
+                    (corruption, name): [by_level.get(level, {}).get(key) for level in levels]
                     for corruption, by_level in found["corruptions"].items()
+                    for name, key in FIGURES.items()
                 },
             )
 
@@ -69,8 +73,8 @@ def table(runs: Runs) -> str:
 
 def _table(found: Drops) -> Iterator[str]:
     yield found.caption
-    lines = [[corruption, *map(style.figure_text, figures)] for corruption, figures in found.lines.items()]
-    yield markdown_table(["corruption", *found.levels], lines)
+    lines = [[*which, *map(style.figure_text, figures)] for which, figures in found.lines.items()]
+    yield markdown_table(["corruption", "", *found.levels], lines)
 
 
 def draw(runs: Runs, output: Path) -> list[Path]:

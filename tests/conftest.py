@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -16,8 +18,24 @@ from preprocessing.store import rgb_root
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+MARKS = ("slow", "gpu", "browser")
+LEFT_OUT = pytest.StashKey[Counter]()
+
 METHODS = ("real", "Deepfakes", "FaceSwap")
 SIZE = 64
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """Count the tests that are not run by why they are not."""
+    for item in items:
+        count = item.config.stash.setdefault(LEFT_OUT, Counter())
+        count.update(mark for mark in MARKS if item.get_closest_marker(mark))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say how many there are: a green suite says nothing of them."""
+    if count := config.stash.get(LEFT_OUT, None):
+        terminalreporter.write_line(f"not run: {', '.join(f'{count[m]} marked {m}' for m in MARKS if count[m])}")
 
 
 def draw_face(method: int, seed: int) -> np.ndarray:

@@ -89,7 +89,7 @@ def test_a_run_leaves_scores_tables_and_a_figure_and_goes_on_where_it_was(
     assert found["applied"] == "after the crop"
     assert {name: list(levels) for name, levels in found["corruptions"].items()} == {"noise": ["1", "5"], "h264": ["3"]}
     printed = capsys.readouterr().out
-    assert "drops under corruption after the crop" in printed and "| h264" in printed
+    assert "AUC and its drop under corruption after the crop" in printed and "| h264" in printed
     clean = Scores.load(out / "scores/Toy.csv")
     for name, level in (("noise", 1), ("noise", 5), ("h264", 3)):
         rows = Scores.load(corrupted_path(out, "Toy", name, level))
