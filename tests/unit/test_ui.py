@@ -120,6 +120,13 @@ def test_wrong_requests_get_one_clear_line(page: TestClient, picture: bytes) -> 
     assert page.get("/api/jobs/nothing/0/timeline").status_code == 404
 
 
+def test_a_disk_that_takes_nothing_is_said(page: TestClient, picture: bytes, tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("no folder")
+    answer = upload(page, picture, keep=True)
+    assert answer["status"] == 500 and str(tmp_path / "kept") in answer["detail"]
+    assert page.get("/api/jobs").json() == []
+
+
 def test_jobs_can_be_canceled_wherever_they_are(page: TestClient, picture: bytes, tmp_path: Path) -> None:
     queue = page.app.state.queue
     first, second, kept = (upload(page, picture, keep=keep) for keep in (False, False, True))

@@ -51,7 +51,9 @@ def main(argv: list[str]) -> None:
         names=(*LOOPBACK, host, *args.names),
         device=args.device,
     )
-    config = uvicorn.Config(create_app(settings), args.host, args.port, log_level="warning")
+    config = uvicorn.Config(
+        create_app(settings), args.host, args.port, log_level="warning", timeout_graceful_shutdown=3
+    )
     listening = config.bind_socket()
     print(f"http://{host}:{listening.getsockname()[1]}", flush=True)
     uvicorn.Server(config).run(sockets=[listening])

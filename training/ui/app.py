@@ -32,8 +32,8 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="Assay", lifespan=_lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.settings = settings
     guard(app, settings.names)
-    app.add_exception_handler(BenchError, _in_one_line)
-    app.add_exception_handler(RequestValidationError, _in_one_line)
+    for kind in (BenchError, OSError, RequestValidationError):
+        app.add_exception_handler(kind, _in_one_line)
     _judging(app, settings)
     _browsing(app, settings.runs)
     app.mount("/", StaticFiles(directory=Path(__file__).parent / "static", html=True))
@@ -146,4 +146,4 @@ async def _in_one_line(_: Request, error: Exception) -> JSONResponse:
     if isinstance(error, RequestValidationError):
         [first, *_] = error.errors()
         return JSONResponse({"detail": f"{first['loc'][-1]}: {first['msg']}"}, 422)
-    return JSONResponse({"detail": str(error)}, 400)
+    return JSONResponse({"detail": str(error)}, 500 if isinstance(error, OSError) else 400)

@@ -68,7 +68,11 @@ async def report(folders: Sequence[Path]) -> str:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
         )
-        _, said = await process.communicate()
+        try:
+            _, said = await process.communicate()
+        finally:
+            if process.returncode is None:  # nobody waits for it any more
+                process.kill()
         if process.returncode:
             lines = said.decode(errors="replace").strip().splitlines() or ["the report could not be made"]
             raise DataError(lines[-1].removeprefix("error: "))
