@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from tests.golden.check import Report
 
 
+ABOUT = {
+    "encoders_cpl": {"supervised", "cpl", "mpsl"},
+    "pseudo_hooks": {"fixmatch", "flexmatch", "freematch", "maxmatch"},
+    "encoders_cdal": {"cdal"},
+    "encoder_cal": {"cal"},
+}
+"""Golden files whose names do not begin with the detectors that they are about."""
+
+
 class Status(TypedDict):
     """``golden``: reproduced, ``<n> differ on purpose``, ``open: <n> figures``, or none, for want of a file."""
 
@@ -33,22 +42,24 @@ class Status(TypedDict):
 def write_status(files: Iterable[Path], reports: Iterable[Report], status: Path = STATUS) -> None:
     """Bring ``status`` up to date with ``reports`` on ``files``; detectors without any keep what is known of them."""
     known = json.loads(status.read_text(encoding="utf-8")) if status.is_file() else {}
-    owned = [(owner_of(path), report) for path, report in zip(files, reports, strict=True)]
+    owned = [(owners_of(path), report) for path, report in zip(files, reports, strict=True)]
     table: dict[str, Status] = {}
     for name in DETECTORS.names():
-        own = [report for owner, report in owned if owner == name]
+        own = [report for owners, report in owned if name in owners]
         golden = summary(own) if own else known.get(name, {}).get("golden", "none")
         table[name] = {"golden": golden, "parameters": count_parameters(name)}
     with atomic(status) as temporary:
         temporary.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
 
 
-def owner_of(path: Path) -> str | None:
-    """The detector that a golden file is about; of parts of one, ``<detector>_<part>`` or ``<detector>/<part>``."""
+def owners_of(path: Path) -> set[str]:
+    """The detectors that a golden file is about; of parts of one, ``<detector>_<part>`` or ``<detector>/<part>``."""
+    if path.stem in ABOUT:
+        return ABOUT[path.stem]
     golden = json.loads(path.read_text(encoding="utf-8"))
     name = method_of(golden) if "name" in golden else path.stem
     fits = [d for d in DETECTORS.names() if d in (name, path.parent.name) or name.startswith(f"{d}_")]
-    return max(fits, key=len, default=None)
+    return {max(fits, key=len)} if fits else set()
 
 
 def summary(reports: list[Report]) -> str:
