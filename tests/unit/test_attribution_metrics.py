@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from training.metrics.attribution import ATTRIBUTION_METRICS, Table
@@ -73,3 +76,22 @@ def test_a_part_without_pictures_has_no_figure_and_says_so() -> None:
     reasons = {name: metric.undefined(table, "videos") for name, metric in ATTRIBUTION_METRICS.items()}
     assert {name for name, reason in reasons.items() if reason} == {n for n in reasons if "novel" in n}
     assert reasons["novel_acc"] == "no novel videos"
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(3, 6), st.integers(0, 3), st.integers(8, 60))
+def test_names_of_clusters_order_of_rows_and_doubling_them_change_nothing(
+    seed: int, classes: int, spare: int, rows: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    true = np.concatenate([np.arange(classes), rng.integers(0, classes, rows)])
+    predicted = rng.integers(0, classes + spare, len(true))
+    found = figures(true, predicted)
+    assert all(math.isnan(v) or -1 <= v <= 1 + 1e-9 for v in found.values())
+    renamed = np.concatenate([np.arange(KNOWN), KNOWN + rng.permutation(classes + spare - KNOWN)])
+    order = rng.permutation(len(true))
+    for others in (figures(true, renamed[predicted]), figures(true[order], predicted[order])):
+        assert others == pytest.approx(found, nan_ok=True)
+    doubled = figures(np.tile(true, 2), np.tile(predicted, 2))
+    for name in (name for name in found if not name.endswith("ari")):  # counts pairs: more rows, less by chance
+        assert doubled[name] == pytest.approx(found[name], nan_ok=True)

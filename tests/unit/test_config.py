@@ -122,3 +122,47 @@ def test_instantiate_fills_in_only_what_the_signature_asks_for() -> None:
 def test_did_you_mean_offers_only_what_exists(word: str, known: list[str]) -> None:
     said = did_you_mean(word, known)
     assert any(name in said for name in known) or said == "known: (none)"
+
+
+VALUES = {
+    "epochs": st.integers(0, 999),
+    "seed": st.integers(0, 2**31),
+    "data.batch_size": st.integers(1, 999),
+    "data.train": st.lists(st.text("abc+-_", min_size=1, max_size=5), max_size=3),
+    "data.compression": st.none() | st.sampled_from(["raw", "c23"]),
+    "data.augment.flip": st.floats(0, 1),
+    "evaluate.video_key": st.sampled_from(["path", "folder"]),
+    "optim.clip_norm": st.none() | st.floats(1e-9, 1e9),
+}
+layers_of = st.lists(st.fixed_dictionaries({}, optional=VALUES), max_size=4)
+
+
+def nested(flat: dict[str, object]) -> dict:
+    tree: dict = {}
+    for key, value in flat.items():
+        node, (*stem, leaf) = tree, key.split(".")
+        for part in stem:
+            node = node.setdefault(part, {})
+        node[leaf] = value
+    return tree
+
+
+@given(layers_of)
+def test_the_last_layer_that_names_a_key_wins_and_the_result_is_read_back_as_it_is(layers: list[dict]) -> None:
+    stack = Layers().add_tree({"detector": "meso4"}, "base")
+    for number, flat in enumerate(layers):
+        stack.add_tree(nested(flat), f"layer {number}")
+    cfg, plain = stack.read(Config), Config(detector=Spec(name="meso4"))
+    for key in VALUES:
+        at, default = cfg, plain
+        for part in key.split("."):
+            at, default = getattr(at, part), getattr(default, part)
+        assert at == next((flat[key] for flat in reversed(layers) if key in flat), default)
+    assert read_section(to_tree(cfg), Config) == cfg
+
+
+@given(st.text(max_size=12), st.integers() | st.floats() | st.text(max_size=5) | st.none() | st.lists(st.integers()))
+def test_a_key_that_is_none_is_refused_whatever_its_value(key: str, value: object) -> None:
+    if key not in Config.__dataclass_fields__:
+        with pytest.raises(ConfigError, match="is not a known key"):
+            Layers().add_tree({"detector": "meso4", key: value}, "x.yaml").read(Config)

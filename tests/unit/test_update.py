@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from training.core.config import Spec
-from training.core.errors import BenchError, ConfigError, ContractError
+from training.core.errors import BenchError, ConfigError, ContractError, WeightsError
 from training.core.schema import OptimConfig
 from training.core.types import Batch, Losses, Prediction
 from training.detectors.base import Detector
@@ -142,6 +142,12 @@ def test_state_survives_a_restart() -> None:
         resumed.load_state_dict(update.state_dict())
         steps(resumed, second, 2)
         assert torch.equal(second.w, through.w), rule
+
+
+def test_the_state_of_another_rule_is_refused() -> None:
+    sgd, adam = (Update(Line(), OptimConfig(rule=Spec(name=n, params={"lr": 0.1})), "x") for n in ("sgd", "sam"))
+    with pytest.raises(WeightsError, match=r"x: the saved state is not of this optim\.rule .*resume with the rule"):
+        sgd.load_state_dict({"other": adam.state_dict()["main"]})
 
 
 def test_clipping_bounds_every_gradient() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import sys
 from collections.abc import Callable
@@ -35,6 +36,10 @@ def run_entry(main: Callable[[list[str]], int | None]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+    finally:
+        # Loader processes are deaf to the signal by which Python would end them, and it would wait for them forever.
+        for child in multiprocessing.active_children():
+            child.kill()
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
