@@ -2,21 +2,23 @@ PYTHON := .venv/bin/python
 DEMO := datasets/demo
 RUN := runs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
 
-.PHONY: install demo demo-attribution ui test lint format
+.PHONY: install demo demo-videos demo-attribution demo-pictures demo-data leaderboard ui test lint format
 
 install:
 	@./install.sh
 
-# Unpretrained unit-length features barely learn behind a linear head in minutes: hence the arc head.
-# Drawn videos -> faces -> manifests -> check -> training -> cross-dataset table -> heat maps of errors -> report.
-# Preprocessing that is finished is not done again.
-demo: install
+# Drawn videos -> faces -> manifests. Preprocessing that is finished is not done again.
+demo-videos: install
 	@$(PYTHON) -m preprocessing.demo.draw --output $(DEMO)/raw
 	@for set in FaceForensics++ Celeb-DF-v2; do \
 	    $(PYTHON) preprocessing/preprocess.py --dataset $$set --root $(DEMO)/raw/$$set --output $(DEMO) --paired || exit; \
 	done
 	@$(PYTHON) preprocessing/rearrange.py --dataset FaceForensics++ Celeb-DF-v2 \
 	    --datasets $(DEMO) --output $(DEMO)/manifests
+
+# Unpretrained unit-length features barely learn behind a linear head in minutes: hence the arc head.
+# ... -> check -> training -> cross-dataset table -> heat maps of errors -> report.
+demo: demo-videos
 	@$(PYTHON) preprocessing/check.py --dataset FaceForensics++ Celeb-DF-v2 --datasets $(DEMO) --manifests $(DEMO)/manifests
 	@$(PYTHON) training/train.py --detector_path config/detector/clip_freq.yaml --protocol demo --output $(RUN) \
 	    --set detector.head=arc --set detector.consistency=1.0
@@ -27,16 +29,25 @@ demo: install
 ui: install
 	@$(PYTHON) -m training.ui
 
-# Drawn pictures, forged in eight ways -> manifest -> CAL with and without knowing how many classes there are -> report.
-demo-attribution: install
+# Drawn pictures, forged in eight ways -> manifest.
+demo-pictures: install
 	@$(PYTHON) -m preprocessing.demo.draw --attribution --output $(DEMO)/raw
 	@$(PYTHON) preprocessing/preprocess.py --dataset Attribution-Demo --layout folder --root $(DEMO)/raw/Attribution-Demo \
 	    --output $(DEMO) --detector already-cropped --no-landmarks --size 64
 	@$(PYTHON) preprocessing/rearrange.py --dataset Attribution-Demo --datasets $(DEMO) --output $(DEMO)/manifests
+
+# ... -> CAL with and without knowing how many classes there are -> report.
+demo-attribution: demo-pictures
 	@$(PYTHON) training/train.py --detector_path config/detector/cal.yaml --protocol demo_attribution --output $(RUN)/with_k
 	@$(PYTHON) training/train.py --detector_path config/detector/cal.yaml --protocol demo_attribution \
 	    --set detector.prune=true --set data.recipe.clusters=45 --output $(RUN)/without_k
 	@$(PYTHON) -m analysis.report $(RUN) --output $(RUN)/report.html
+
+# All that the recorded rows of the demos need (training/reproduce.py), and the runs behind them.
+demo-data: demo-videos demo-pictures
+
+leaderboard: demo-data
+	@$(PYTHON) -m benchmarks.leaderboard
 
 test: install
 	@$(PYTHON) -m pytest -q

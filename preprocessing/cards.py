@@ -9,7 +9,7 @@ import re
 import textwrap
 
 from preprocessing.layouts.base import LAYOUTS, Card, layout_for
-from preprocessing.names import ALIASES, full_name
+from preprocessing.names import ALIASES, full_name, subset
 from training.core.errors import ConfigError
 from training.core.paths import DATASETS, atomic, shown
 
@@ -57,6 +57,16 @@ def described(dataset: str) -> str:
     if dataset not in layout.datasets:
         raise ConfigError(f"'{dataset}' is a layout for data of any name: {layout.about}")
     return f"{_called(dataset)}\n" + _table({"below --root": layout.about, **_rows(layout.datasets[dataset])})
+
+
+def where_from(dataset: str) -> str:
+    """One line: where to ask for a dataset that is named on a command line, what to sign, and what to do with it."""
+    whole = subset(full_name(dataset)).dataset
+    make = f"preprocessing/preprocess.py --dataset {whole} --root FOLDER, preprocessing/rearrange.py --dataset {whole}"
+    cards = {name: card for key in LAYOUTS.names() for name, card in LAYOUTS.get(key).datasets.items()}
+    if whole not in cards:
+        return f"data of your own: {make}"
+    return f"ask: {cards[whole].contact}; to sign: {cards[whole].terms}; then {make}"
 
 
 def markdown() -> str:

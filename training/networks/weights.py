@@ -119,6 +119,11 @@ def load_strict(network: nn.Module, state: Mapping[str, Tensor], where: str) -> 
     network.load_state_dict(state)
 
 
+def file_of(name: str) -> Path | None:
+    """The file in weights/ that the pretrained network ``name`` starts from; None where there is none."""
+    return next((file for s in SUFFIXES if (file := WEIGHTS / f"{name}{s}").is_file()), None)
+
+
 def load_backbone(
     network: nn.Module, name: str, source: str, fetch: Callable[[], dict[str, Tensor]] | None, key: str
 ) -> None:
@@ -129,8 +134,7 @@ def load_backbone(
     Raises:
         WeightsError: nothing to be had; says what to put where.
     """
-    files = [WEIGHTS / f"{name}{s}" for s in SUFFIXES] if source == "pretrained" else [Path(source)]
-    found = next((f for f in files if f.is_file()), None)
+    found = file_of(name) if source == "pretrained" else Path(source) if Path(source).is_file() else None
     if found is None and source != "pretrained":
         raise WeightsError(f"{key}: no file {source}; give a file, 'pretrained' or 'random'")
     if found is not None:
@@ -138,7 +142,8 @@ def load_backbone(
         convert = getattr(network, "convert", None)
         load_strict(network, convert(state) if convert else state, where)
         return
-    advice = f"put them into {shown(files[0])} (see weights/README.md), or set {key} to a file or 'random'"
+    place = shown(WEIGHTS / f"{name}{SUFFIXES[0]}")
+    advice = f"put them into {place} (see weights/README.md), or set {key} to a file or 'random'"
     if fetch is None:
         raise WeightsError(f"backbone '{name}' has no published weights to fetch; {advice}")
     try:
