@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -165,7 +165,7 @@ def _run_of(folder: Path, tests: Path) -> Path:
 def _read(folder: Path) -> Result:
     tests = (folder, folder / TEST, *sorted((folder / TEST).glob("*")))
     trees = {at: _tree(at / METRICS) for at in tests if (at / METRICS).is_file()}
-    sets = {name: test_set for at, tree in trees.items() for name, test_set in _sets(at, tree).items()}
+    sets, apart = _latest([_sets(at, tree) for at, tree in trees.items()])
     config, environment, log = folder / CONFIG, folder / ENVIRONMENT, folder / LOG
     known = read_json(environment) if environment.is_file() else {}
     notes = [note for tree in (*trees.values(), known) for note in tree.get("notes", [])]
@@ -175,11 +175,24 @@ def _read(folder: Path) -> Result:
         detector=detector,
         label=style.detector_name(detector),
         sets=sets,
-        notes=list(dict.fromkeys(notes)),
+        notes=list(dict.fromkeys((*notes, *apart))),
         config=read_yaml(config) if config.is_file() else {},
         environment=known,
         log=read_log(log) if log.is_file() else [],
     )
+
+
+def _latest(tests: Sequence[dict[str, TestSet]]) -> tuple[dict[str, TestSet], list[str]]:
+    """Of each test set the latest test under the protocol of the first, and a note on every other one."""
+    sets: dict[str, TestSet] = {}
+    notes = []
+    for name, test_set in (item for test in tests for item in test.items()):
+        if sets.setdefault(name, test_set).protocol == test_set.protocol:
+            sets[name] = test_set
+        else:
+            where = shown(test_set.folder)
+            notes.append(f"{name} was tested under another protocol too, whose figures are not here: see {where}")
+    return sets, notes
 
 
 def _foreign(path: Path) -> Result:

@@ -37,6 +37,15 @@ def test_runs_that_agree_on_all_they_share_get_no_letter() -> None:
     assert len(set(letters([{"A": str(n)} for n in range(30)]))) == 30
 
 
+def test_a_later_test_under_another_protocol_replaces_nothing(tmp_path: Path) -> None:
+    run = measured(tmp_path / "run", "best")
+    same, other = (measured(run / "test" / name, "best", frames) for name, frames in (("1", 32), ("2", 8)))
+    (result,) = collect([run])
+    assert {one.folder for one in result.sets.values()} == {same}
+    assert [note for note in result.notes if str(other) in note and "under another protocol" in note]
+    assert collect([other])[0].sets["A"].protocol != result.sets["A"].protocol
+
+
 def test_equal_protocols_stand_once_in_every_table(tmp_path: Path) -> None:
     runs = [measured(tmp_path / name, "best") for name in ("one", "two")]
     results = collect(runs)
