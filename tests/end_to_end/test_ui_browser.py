@@ -175,7 +175,7 @@ def test_runs_are_compared_and_reported(page, home: Path) -> None:
     assert "<i>a note</i>" in page.inner_text("#compared"), "shown as text"
     page.set_viewport_size(PHONE)
     assert fits(page)
-    with page.expect_popup() as opened:
+    with page.expect_popup(timeout=PATIENCE) as opened:
         page.click("#report")
     report = opened.value
     report.wait_for_selector("h1", timeout=PATIENCE)
