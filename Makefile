@@ -2,7 +2,7 @@ PYTHON := .venv/bin/python
 DEMO := datasets/demo
 RUN := runs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
 
-.PHONY: install demo demo-videos demo-attribution demo-pictures demo-data leaderboard ui test lint format
+.PHONY: install demo demo-videos demo-attribution demo-pictures demo-data leaderboard ui test docs lint format
 
 install:
 	@./install.sh
@@ -51,6 +51,11 @@ leaderboard: demo-data
 
 test: install
 	@$(PYTHON) -m pytest -q
+
+# The documentation as a site, in build/docs.
+docs: install
+	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml
+	@echo build/docs/index.html
 
 lint: install
 	@$(PYTHON) -m ruff check .

@@ -19,10 +19,15 @@ HEADER = ("detector", "family", "year", "backbone", "recipe", "parameters", "gol
 
 def detectors_table() -> str:
     """One line per detector, as ``HEADER`` says; ``-`` where something is not known of it."""
+    table = [HEADER, *rows()]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in table)
+
+
+def rows() -> list[tuple[str, ...]]:
+    """What is known of every detector, as ``HEADER`` names it."""
     status = json.loads(STATUS.read_text(encoding="utf-8")) if STATUS.is_file() else {}
-    rows = [HEADER, *(_row(name, status.get(name, {})) for name in DETECTORS.names())]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    return [_row(name, status.get(name, {})) for name in DETECTORS.names()]
 
 
 def _row(name: str, status: dict[str, Any]) -> tuple[str, ...]:
