@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 from training.core.cli import add_run_options, run_entry
 
 if TYPE_CHECKING:
+    import torch
+
+    from training.loading import Trained
     from training.verdicts import FileVerdict
 
 
@@ -43,25 +46,16 @@ def main(argv: list[str]) -> int:
 
     from preprocessing.faces.models import models_like
     from preprocessing.faces.video import Limits
-    from training.assembly import Asked
     from training.core.errors import ConfigError
     from training.core.paths import shown
-    from training.engine.prepare import pick_device
     from training.engine.results import write_json
-    from training.explain import check_explainable, explain_file
-    from training.loading import load_trained
+    from training.explain import explain_file
     from training.prediction import find_files, judge, tells_fakes
     from training.verdicts import EVIDENCE, NO_REAL, as_tree, judged_by, table
 
     if args.weights_path is None:
         raise ConfigError("--weights_path is missing: the checkpoint to predict with")
-    files = find_files(args.files)
-    flags = {"--device": {"device": args.device}} if args.device else {}
-    trained = load_trained(Path(args.weights_path), args.detector_path, Asked(args.protocol, flags, args.overrides))
-    if args.explain:
-        check_explainable(trained)
-    device = pick_device(trained.cfg.device)
-    trained.detector.to(device)
+    files, (trained, device) = find_files(args.files), _load(args)
     models = models_like(next(iter(trained.card.facts.values()), {}))
     output = args.output or Path("predictions") / time.strftime("%Y-%m-%d_%H-%M-%S")
     notes = [*trained.card.notes, *([] if tells_fakes(trained) else [NO_REAL]), *judged_by(trained.card.calibration)]
@@ -80,6 +74,22 @@ def main(argv: list[str]) -> int:
     print(*(f"note: {note}" for note in notes), EVIDENCE, sep="\n")
     print(f"results: {shown(output)}")
     return 1 if any(verdict.failed for verdict in verdicts) else 0
+
+
+def _load(args: argparse.Namespace) -> tuple[Trained, torch.device]:
+    """The detector that is asked for, on its device."""
+    from training.assembly import Asked
+    from training.engine.prepare import pick_device
+    from training.explain import check_explainable
+    from training.loading import load_trained
+
+    flags = {"--device": {"device": args.device}} if args.device else {}
+    trained = load_trained(Path(args.weights_path), args.detector_path, Asked(args.protocol, flags, args.overrides))
+    if args.explain:
+        check_explainable(trained)
+    device = pick_device(trained.cfg.device)
+    trained.detector.to(device)
+    return trained, device
 
 
 def _draw(verdict: FileVerdict, path: Path) -> str:
