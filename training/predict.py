@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
     from training.engine.results import write_json
     from training.explain import explain_file
     from training.prediction import find_files, judge, tells_fakes
-    from training.verdicts import EVIDENCE, NO_REAL, as_tree, judged_by, table
+    from training.verdicts import CROPS, EVIDENCE, NO_REAL, as_tree, judged_by, table
 
     if args.weights_path is None:
         raise ConfigError("--weights_path is missing: the checkpoint to predict with")
@@ -59,6 +59,7 @@ def main(argv: list[str]) -> int:
     models = models_like(next(iter(trained.card.facts.values()), {}))
     output = args.output or Path("predictions") / time.strftime("%Y-%m-%d_%H-%M-%S")
     notes = [*trained.card.notes, *([] if tells_fakes(trained) else [NO_REAL]), *judged_by(trained.card.calibration)]
+    notes += [] if models.detection else [CROPS]
     verdicts, limits = [], Limits(args.picture_limit, args.video_limit)
     for file in tqdm(files, unit="file", disable=len(files) == 1):
         verdict = judge(file, trained, models, args.frames, device, limits)

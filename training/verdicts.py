@@ -20,6 +20,7 @@ from training.metrics.calibration import Calibration
 EVIDENCE = "A score is evidence, not proof: detectors err, most of all on files unlike those they were trained on."
 MAKERS = "maker: the likeliest output; known: how likely it is any known method."
 CONFIDENCE = 0.95
+CROPS = "the method learned from crops that others had made, so no face is looked for: each picture counts as one"
 NO_REAL = "the method knows no real pictures, so it does not say whether a picture is fake"
 
 
