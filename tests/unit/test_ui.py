@@ -55,10 +55,12 @@ def upload(page: TestClient, content: bytes, name: str = "a.png", **asked: objec
 
 
 def test_checkpoints_are_those_that_predict_takes(page: TestClient) -> None:
-    found = {one["name"]: one for one in page.get("/api/checkpoints").json()["checkpoints"]}
+    answer = page.get("/api/checkpoints").json()
+    found = {one["name"]: one for one in answer["checkpoints"]}
     assert set(found) == {CHECKPOINT, "runs/i3d/best.safetensors", "weights/ucf_best.pth"}
     assert found[CHECKPOINT] == {"name": CHECKPOINT, "detector": "xception", "trained_on": ["demo"], "heat": True}
     assert not found["runs/i3d/best.safetensors"]["heat"], "clips have no heat maps"
+    assert len(answer["broken"]) == 1 and "broken/best.safetensors: not a readable" in answer["broken"][0]
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8765", "127.0.0.1.evil.example", ""])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,25 +36,33 @@ class Checkpoint:
         return {key: getattr(self, key) for key in ("name", "detector", "trained_on", "heat")}
 
 
-def find_checkpoints(runs: Path, weights: Path) -> dict[str, Checkpoint]:
-    """By name, the newest run's first. Files that are no checkpoint of a detector, as backbones, are left out."""
+def find_checkpoints(runs: Path, weights: Path) -> tuple[dict[str, Checkpoint], list[str]]:
+    """By name, the newest run's first; and a line on each file that cannot be read.
+
+    Files that are no checkpoint of a detector, as backbones, are left out.
+    """
     of_runs = sorted((p for name in OF_RUNS for p in runs.rglob(name)), key=lambda p: (-p.stat().st_mtime, p))
     given = sorted(p for p in weights.rglob("*") if p.suffix in SUFFIXES)
-    places = [(runs, path) for path in of_runs] + [(weights, path) for path in given]
-    return {found.name: found for root, path in places for found in _checkpoint(root, path)}
+    found, broken = {}, []
+    for root, path in [*((runs, path) for path in of_runs), *((weights, path) for path in given)]:
+        name = f"{root.name}/{path.relative_to(root).as_posix()}"
+        try:
+            checkpoint = _checkpoint(name, path)
+        except WeightsError as error:
+            broken.append(str(error))
+            continue
+        found |= {name: checkpoint} if checkpoint else {}
+    return found, broken
 
 
-def _checkpoint(root: Path, path: Path) -> Iterator[Checkpoint]:
-    name = f"{root.name}/{path.relative_to(root).as_posix()}"
-    try:
-        card = read_card(path)
-    except WeightsError:  # half written, or damaged: predict.py says so when asked, a list does not
-        return
+def _checkpoint(name: str, path: Path) -> Checkpoint | None:
+    card = read_card(path)
     if card is not None:
         data = card.config["data"]
-        yield Checkpoint(name, path, card.config["detector"]["name"], tuple(data["train"]), _shows_heat(card))
-    elif (detector := path.stem.removesuffix(PUBLISHED)) != path.stem and _is_detector(detector):
-        yield Checkpoint(name, path, detector, published=True)
+        return Checkpoint(name, path, card.config["detector"]["name"], tuple(data["train"]), _shows_heat(card))
+    detector = path.stem.removesuffix(PUBLISHED)
+    published = detector != path.stem and _is_detector(detector)
+    return Checkpoint(name, path, detector, published=True) if published else None
 
 
 def _is_detector(name: str) -> bool:

@@ -42,4 +42,4 @@ export function choices(items, describe, none) {
 /** The names of the ticked boxes in an element. */
 export const ticked = (element) => [...element.querySelectorAll("input:checked")].map((box) => box.value);
 
-export const figure = (value) => (value === null || value === undefined ? "–" : value.toFixed(3));
+export const figure = (value) => (value === null || value === undefined ? "\u2013" : value.toFixed(3));

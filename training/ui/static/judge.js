@@ -32,8 +32,9 @@ export async function startJudging() {
 
 async function listCheckpoints() {
   try {
-    const { checkpoints, max_bytes } = await ask("/api/checkpoints");
+    const { checkpoints, broken, max_bytes } = await ask("/api/checkpoints");
     most = max_bytes;
+    say(at("broken"), broken);
     const below = (one) => `${one.name}${one.trained_on.length ? `, trained on ${one.trained_on.join(", ")}` : ""}`;
     const none = "none yet: train a detector, or put a checkpoint into weights/";
     at("checkpoints").replaceChildren(...choices(checkpoints, (one) => [one.detector, below(one)], none));

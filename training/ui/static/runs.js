@@ -10,7 +10,7 @@ export async function showRuns() {
   const before = ticked(at("tested"));
   try {
     const { runs, broken } = await ask("/api/runs");
-    const below = (run) => `${run.name}: ${run.trained_on.join(", ") || "?"} → ${run.tested_on.join(", ")}`;
+    const below = (run) => `${run.name}: ${run.trained_on.join(", ") || "?"} \u2192 ${run.tested_on.join(", ")}`;
     at("tested").replaceChildren(...choices(runs, (run) => [run.label, below(run)], "none yet: train or test a detector"));
     for (const box of at("tested").querySelectorAll("input")) box.checked = before.includes(box.value);
     say(at("trouble"), broken);
@@ -66,6 +66,6 @@ function table(rows, metric) {
 }
 
 function cell(found) {
-  const bounds = found && "low" in found ? `${figure(found.low)} – ${figure(found.high)}` : (found?.undefined ?? "");
+  const bounds = found && "low" in found ? `${figure(found.low)} \u2013 ${figure(found.high)}` : (found?.undefined ?? "");
   return el("td", { className: "number" }, el("b", {}, figure(found?.value)), el("span", { className: "soft" }, bounds));
 }
