@@ -32,7 +32,8 @@ def judged_by(calibration: Mapping[str, Any] | None) -> list[str]:
     said = [f"calibrated probability and verdict: by what suited the validation data of {sets}; other data may differ"]
     for level, found in per_level(calibration).items():
         if found.fpr is not None:
-            said.append(f"false alarms there: {found.fpr:.1%} of {found.real} real {level}s lie above the threshold")
+            reals = f"the {found.real} real {level}s that the threshold was chosen on"
+            said.append(f"false alarms: {found.fpr:.1%} of {reals} lie above it; elsewhere it may well be more")
     return said
 
 
