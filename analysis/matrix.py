@@ -65,7 +65,7 @@ def latex(rows: Sequence[Row], marks: Mapping[str, Marks]) -> str:
     What is not distinguishable from the best is underlined.
     """
     rows = of_detection(rows)
-    tables = [_latex(rows, metric, marks[metric]) for metric in HEADLINES if metric in metric_names(rows)]
+    tables = [_latex(rows, metric, marks.get(metric, {})) for metric in HEADLINES if metric in metric_names(rows)]
     return "\n".join([LATEX_LEGEND, *tables] if any(marks.values()) else tables)
 
 

@@ -80,12 +80,13 @@ def with_caveats(results: Sequence[Result], found: Mapping[str, Marks] | None = 
     return "\n".join([markdown(cross_table(results), found), *legend, *notes]).rstrip() + "\n"
 
 
-def write_tables(results: Sequence[Result], folder: Path) -> str:
+def write_tables(results: Sequence[Result], folder: Path, compared: bool = True) -> str:
     """Write ``table.md``, ``.csv`` (one line per figure), ``.json`` and ``.tex`` into ``folder``; the Markdown.
 
-    Of several runs also ``cross_video_auc.csv`` and ``cross_frame_auc.csv``: runs against test sets.
+    Of several runs also ``cross_video_auc.csv`` and ``cross_frame_auc.csv``: runs against test sets. ``compared`` runs
+    have marks, for which their score files are read.
     """
-    rows, found = cross_table(results), marks(results)
+    rows, found = cross_table(results), marks(results) if compared else {}
     text = with_caveats(results, found)
     with atomic(folder / "table.md") as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -95,7 +96,7 @@ def write_tables(results: Sequence[Result], folder: Path) -> str:
     detection = of_detection(rows)
     for metric in metric_names(detection) if len(results) > 1 else ():
         if metric in HEADLINES:
-            write_matrix(detection, metric, found[metric], folder / f"cross_{metric.replace('/', '_')}.csv")
+            write_matrix(detection, metric, found.get(metric, {}), folder / f"cross_{metric.replace('/', '_')}.csv")
     with atomic(folder / "table.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(_long(rows[0], "video/auc", {})) if rows else [], lineterminator="\n")
         writer.writeheader()
@@ -141,6 +142,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument(
         "--output", type=Path, metavar="FOLDER", help="where to write table.{md,csv,json,tex}, cross_*.csv"
     )
+    parser.add_argument("--no-marks", action="store_true", help="compare no runs: reads no score files, takes no time")
     add_debug(parser)
     args = parser.parse_args(argv)
     if not args.runs and not args.published:
@@ -149,7 +151,10 @@ def main(argv: list[str]) -> None:
         print(literature())
         return
     results = collect(args.runs)
-    print(write_tables(results, args.output) if args.output else with_caveats(results, marks(results)))
+    if args.output:
+        print(write_tables(results, args.output, not args.no_marks))
+    else:
+        print(with_caveats(results, {} if args.no_marks else marks(results)))
     if args.published:
         print(claims_table(compare(results, published())))
     if args.output:

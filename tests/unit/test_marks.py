@@ -15,7 +15,7 @@ from analysis.collect import collect
 from analysis.marks import ALIKE, BEST, LEGEND, UNKNOWN, marks
 from analysis.rows import cross_table
 from analysis.standings import standings
-from analysis.tables import write_tables
+from analysis.tables import main, write_tables
 from tests.unit.fabricated import scores, write_run
 from tests.unit.test_comparison import covariance
 from training.core.errors import DataError
@@ -99,6 +99,15 @@ def test_the_matrix_comes_as_csv_too(four: Path, tmp_path: Path) -> None:
                 read = [float(row[f"{name}{part}"]) for part in ("", " low", " high")]
                 assert read == [figure[key] for key in ("value", "low", "high")]
                 assert row[f"{name} mark"] == marks(results)[metric].get((row["run"], name), "")
+
+
+def test_without_marks_no_score_file_is_read(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    for name in ("clip", "srm"):
+        scores_path(write_run(tmp_path / name, {"A": scores("A")}, detector=name), "A").write_text("damaged")
+    main([str(tmp_path), "--no-marks", "--output", str(tmp_path / "out")])
+    assert "| CLIP" in capsys.readouterr().out and "underline" not in (tmp_path / "out" / "table.tex").read_text()
+    with pytest.raises(DataError, match=r"A\.csv:1"):
+        main([str(tmp_path)])
 
 
 def test_equal_runs_are_both_best_and_one_run_has_no_marks(tmp_path: Path) -> None:
