@@ -2,7 +2,7 @@ PYTHON := .venv/bin/python
 DEMO := datasets/demo
 RUN := runs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
 
-.PHONY: install demo demo-videos demo-attribution demo-pictures demo-data leaderboard ui test docs lint format
+.PHONY: install demo demo-videos demo-attribution demo-pictures demo-data leaderboard ui test bench bench-gpu docs lint format
 
 install:
 	@./install.sh
@@ -56,6 +56,18 @@ test: install
 docs: install
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet --config-file docs/site/mkdocs.yml
 	@echo build/docs/index.html
+
+# What loading, steps, predictions and starts cost on this machine's CPU; about ten minutes of one core.
+bench: install
+	@$(PYTHON) -m benchmarks.loading
+	@$(PYTHON) -m benchmarks.steps --faces 256
+	@$(PYTHON) -m benchmarks.startup || echo "slower than it should be, or a busy machine"
+
+# The same on a GPU, with real networks, and what bf16 does to losses.
+bench-gpu: install
+	@$(PYTHON) -m benchmarks.loading --device cuda --workers 8 --output benchmarks/results/loading_cuda.json
+	@$(PYTHON) -m benchmarks.steps --device cuda --size full --seconds 5 --faces 2048 --workers 16
+	@$(PYTHON) -m benchmarks.precision --device cuda --size full --batch 32 --workers 8
 
 lint: install
 	@$(PYTHON) -m ruff check .

@@ -37,9 +37,9 @@ class Subject:
         known = [f"data.recipe.known=[{','.join(CLASSES)}]"] if open_world else []
         return Asked(overrides=[*known, *self.overrides]).over(layers)
 
-    def detector(self, cfg: Config, device: torch.device) -> Detector:
-        """With the same weights every time."""
-        torch.manual_seed(0)
+    def detector(self, cfg: Config, device: torch.device, seed: int = 0) -> Detector:
+        """With the weights of ``seed``."""
+        torch.manual_seed(seed)
         return build(cfg, CLASSES, ["a", "b"]).to(device)
 
 

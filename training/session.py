@@ -121,7 +121,7 @@ def _train(cfg: Config, device: torch.device, places: Places) -> Finished:
     card.notes += batches.recipe.notes
     run = RunFolder(folder, detector, update, card, cfg.log, cfg.evaluate.monitor)
     if places.resume is not None:
-        run.resume()
+        run.resume(batches)
     run.listen()
     try:
         validate = _validator(cfg, validated_on, card, device, faces)

@@ -74,10 +74,13 @@ def score_set(
     chosen: Selected,
     classes: list[str],
     device: torch.device,
-    features: bool = False,
+    features: Path | None = None,
     faces: FaceSource | None = None,
 ) -> Scored:
-    """One pass over a data set, whose pictures ``faces`` may hold; all processes get all rows."""
+    """One pass over a data set, whose pictures ``faces`` may hold; all processes get all rows.
+
+    Where ``features`` names a file, feature vectors are kept in others beside it, which the caller removes.
+    """
     batches = batches_of(cfg, chosen.records, classes, [], device, train=False, faces=faces)
     found = score(
         detector,
@@ -107,7 +110,8 @@ def evaluate_sets(
     conditions = {one.name: of_test(cfg, card.conditions, one) for one in chosen}
     faces = faces_of(cfg, detector, chosen, device)
     for one in chosen:
-        found = score_set(detector, cfg, one, card.classes, device, cfg.log.save_feat, faces)
+        features = scores_path(folder, one.name).with_suffix(".npz") if cfg.log.save_feat else None
+        found = score_set(detector, cfg, one, card.classes, device, features, faces)
         scores[one.name] = found.scores
         missing = {"frames_without_face": one.without_face, "unreadable": len(found.unreadable)}
         coverage[one.name], drawing = missing | found.coverage, drawing + found.notes
@@ -184,6 +188,7 @@ def _write_set(
         write_faceless(faceless_path(path), tested.faceless)
     if found.features is not None:
         save_features(path.with_suffix(".npz"), found.scores, found.features)
+        found.features.remove()
     if found.unreadable:
         with atomic(path.with_suffix(".unreadable.json")) as temporary:
             temporary.write_text(json.dumps(found.unreadable, indent=1) + "\n")

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.distributed as dist
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from training.core.config import Spec
 from training.core.types import Batch, Identity
@@ -64,6 +64,10 @@ def work(rank: int, folder: Path) -> None:
     z = torch.arange(float(len(SHARES[rank])))[:, None].requires_grad_()
     rows, number = gathered(z, torch.full((len(z),), rank))
     rows.sum().backward()
+    norm = nn.Sequential(nn.BatchNorm1d(2))
+    norm[0].running_mean.fill_(rank + 1.0)
+    distributed.share_statistics(norm)
+    save_file({"mean": norm[0].running_mean}, folder / f"norm{rank}")
     save_file({"rows": rows.detach(), "number": number, "gradient": z.grad}, folder / f"rows{rank}")
     dist.destroy_process_group()
 
@@ -94,6 +98,10 @@ def test_rows_come_by_rank_and_only_the_own_ones_have_a_gradient(together: Path)
         assert found["rows"].flatten().tolist() == [0, 1, 2, 0, 1, 2, 3, 4]
         assert found["number"].tolist() == [0, 0, 0, 1, 1, 1, 1, 1]
         assert found["gradient"].flatten().tolist() == pytest.approx([8 / len(SHARES[rank])] * len(SHARES[rank]))
+
+
+def test_processes_validate_with_the_batch_statistics_that_are_saved(together: Path) -> None:
+    assert [load_file(together / f"norm{rank}")["mean"].tolist() for rank in range(2)] == [[1, 1], [1, 1]]
 
 
 def test_a_single_process_has_its_own_rows() -> None:

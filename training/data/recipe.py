@@ -295,6 +295,11 @@ class Batches:
         self._order.epoch, self._order.skip = epoch, skip
         return _Loaded(self._loader)
 
+    @property
+    def draws(self) -> int:
+        """Draws of all processes together in one batch."""
+        return self._order.size
+
     def steps(self, epoch: int = 0) -> int:
         """Batches of a whole epoch."""
         self._order.epoch, self._order.skip = epoch, 0

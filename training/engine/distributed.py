@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+from training.core.collective import collective
 
 
 def start(device: torch.device) -> None:
@@ -20,7 +23,8 @@ def start(device: torch.device) -> None:
 def stop() -> None:
     """Leave the group."""
     if _active():
-        dist.destroy_process_group()
+        with contextlib.suppress(RuntimeError):  # of a group that has fallen apart
+            dist.destroy_process_group()
 
 
 def rank() -> int:
@@ -43,7 +47,8 @@ def gather(value: Any) -> list[Any]:
     if not _active():
         return [value]
     values: list[Any] = [None] * world()
-    dist.all_gather_object(values, value)
+    with collective():
+        dist.all_gather_object(values, value)
     return values
 
 
@@ -55,16 +60,28 @@ def agreed(value: Any) -> Any:
 def broadcast(module: nn.Module) -> None:
     """Give every process rank 0's parameters and buffers."""
     if _active():
-        for tensor in (*module.parameters(), *module.buffers()):
-            dist.broadcast(tensor.data, src=0)
+        with collective():
+            for tensor in (*module.parameters(), *module.buffers()):
+                dist.broadcast(tensor.data, src=0)
 
 
 def add_up(module: nn.Module, names: Iterable[str]) -> None:
     """Replace the buffers called ``names`` by their sums over processes."""
     if _active():
         buffers = dict(module.named_buffers())
-        for name in names:
-            dist.all_reduce(buffers[name])
+        with collective():
+            for name in names:
+                dist.all_reduce(buffers[name])
+
+
+def share_statistics(module: nn.Module) -> None:
+    """Give every process rank 0's running statistics of batch norms, which are the ones that are saved."""
+    if _active():
+        for part in module.modules():
+            if isinstance(part, nn.modules.batchnorm._BatchNorm):
+                with collective():
+                    for buffer in part.buffers(recurse=False):
+                        dist.broadcast(buffer, src=0)
 
 
 def average_gradients(params: Iterable[nn.Parameter], rows: int) -> None:
@@ -80,7 +97,8 @@ def average_gradients(params: Iterable[nn.Parameter], rows: int) -> None:
     used = torch.tensor([p.grad is not None for p in params], dtype=torch.float32, device=grads[0].device)
     count = torch.tensor([float(rows)], device=used.device)
     flat = torch.cat([count, used, *(g.float().flatten() * rows for g in grads)])
-    dist.all_reduce(flat)
+    with collective():
+        dist.all_reduce(flat)
     count, used, *sums = flat.split([1, len(params), *(g.numel() for g in grads)])
     for p, anyone, total in zip(params, used.tolist(), sums, strict=True):
         p.grad = (total / count).view_as(p).to(p.dtype) if anyone else None
@@ -91,7 +109,8 @@ def mean(value: Tensor, rows: int) -> Tensor:
     if not _active():
         return value
     pair = torch.stack([value.detach().float() * rows, torch.tensor(float(rows), device=value.device)])
-    dist.all_reduce(pair)
+    with collective():
+        dist.all_reduce(pair)
     return pair[0] / pair[1]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from training.data.recipe import Drawn
 from training.detectors.base import Detector
 from training.engine import distributed
 from training.engine.results import Scores, merge
+from training.engine.spill import Spill, Spilled
 
 
 @dataclass
@@ -26,8 +28,8 @@ class Scored:
     scores: Scores
     unreadable: list[str]
     """One sentence per frame that could not be read and is missing from the scores."""
-    features: np.ndarray | None = None
-    """``(N, d)`` float32, one vector per row of the scores, where the detector gives any."""
+    features: Spilled | None = None
+    """One vector per row of the scores, where the detector gives any and they are kept."""
     coverage: dict[str, int] = field(default_factory=dict)
     """What else there is to count, by name."""
     notes: list[str] = field(default_factory=list)
@@ -43,9 +45,11 @@ def score(
     classes: list[str],
     precision: torch.dtype | None = None,
     title: str | None = "scoring",
-    keep_features: bool = False,
+    features: Path | None = None,
 ) -> Scored:
     """Predict every batch, behind a progress bar if it has a ``title``; all processes get the rows of all.
+
+    Feature vectors are kept in files below the name ``features``, which all processes see and the caller removes.
 
     Raises:
         ContractError: the detector's prediction breaks its contract.
@@ -56,7 +60,7 @@ def score(
     identities: list[Identity] = []
     probs: list[Tensor] = []
     logits: list[Tensor] = []
-    features: list[Tensor] = []
+    spill = None if features is None else Spill(features)
     unreadable: list[str] = []
     for drawn in tqdm(batches, desc=title, unit="batch", leave=False, disable=quiet):
         unreadable += drawn.unreadable
@@ -69,11 +73,10 @@ def score(
         probs.append(prediction.fake_prob.double().cpu())
         if prediction.method_logits is not None:
             logits.append(prediction.method_logits.double().cpu())
-        if keep_features and prediction.embedding is not None:
-            features.append(prediction.embedding.float().cpu())
+        if spill is not None and prediction.embedding is not None:
+            spill.add(prediction.embedding)
     mine = _table(identities, _joined(probs), _joined(logits) if logits else None, records, classes)
-    vectors = _joined(features).numpy() if features else None
-    return _gathered(mine, unreadable, vectors)
+    return _gathered(mine, unreadable, spill)
 
 
 def _table(
@@ -95,18 +98,20 @@ def _table(
     )
 
 
-def _gathered(mine: Scores, unreadable: list[str], vectors: np.ndarray | None) -> Scored:
+def _gathered(mine: Scores, unreadable: list[str], spill: Spill | None) -> Scored:
     """The rows of all processes, features in the order of the scores."""
-    parts = distributed.gather((mine, unreadable, vectors))
+    parts = distributed.gather((mine, unreadable, spill and (spill.path, spill.width)))
     missing = [sentence for _, sentences, _ in parts for sentence in sentences]
     filled = [part for part in parts if len(part[0])]
     if not filled:
         raise DataError(f"none of {len(missing)} frames could be read; the first: {missing[0] if missing else 'none'}")
     scores = merge([table for table, _, _ in filled])
-    if any(found is None for *_, found in filled):
+    files = [file for *_, file in filled]
+    if any(file is None or file[1] is None for file in files):
         return Scored(scores, missing)
-    row_of = {key: vector for table, _, found in filled for key, vector in zip(_keys(table), found, strict=True)}
-    return Scored(scores, missing, np.stack([row_of[key] for key in _keys(scores)]))
+    place = {key: (part, row) for part, (table, *_) in enumerate(filled) for row, key in enumerate(_keys(table))}
+    part, row = np.array([place[key] for key in _keys(scores)]).T
+    return Scored(scores, missing, Spilled(files, part, row))
 
 
 def _keys(scores: Scores) -> list[tuple[str, str, int]]:

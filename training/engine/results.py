@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import math
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -191,11 +192,32 @@ def codes(*columns: np.ndarray) -> tuple[np.ndarray, int]:
     return np.repeat(code, np.diff(first, append=len(new))), len(distinct)
 
 
-def save_features(path: Path, scores: Scores, features: np.ndarray) -> None:
-    """Write one feature vector per row of ``scores``, ``(N, d)``, beside its identity, as a compressed npz file."""
+class Vectors(Protocol):
+    """Rows ``(N, d)`` that are read in blocks: an array, or what stands for one."""
+
+    shape: tuple[int, int]
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        """A block."""
+        ...
+
+
+BLOCK = 4096
+"""Rows of features that are in memory at a time."""
+
+
+def save_features(path: Path, scores: Scores, features: Vectors) -> None:
+    """Write one feature vector per row of ``scores``, ``(N, d)``, beside its identity, as an npz file."""
     identity = {"dataset": scores.dataset.astype(str), "video": scores.video.astype(str), "frame": scores.frame}
-    with atomic(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **identity, features=features)
+    with atomic(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, column in identity.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, column)
+        with archive.open("features.npy", "w", force_zip64=True) as file:
+            about = {"descr": features[:0].dtype.str, "fortran_order": False, "shape": tuple(features.shape)}
+            np.lib.format.write_array_header_1_0(file, about)
+            for start in range(0, len(scores), BLOCK):
+                file.write(features[start : start + BLOCK].tobytes())
 
 
 def load_features(path: Path, scores: Scores) -> np.ndarray:

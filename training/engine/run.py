@@ -62,12 +62,15 @@ class RunFolder:
         self._pending: dict[str, Any] | None = None
         self._stop: int | None = None
         self._stopping = self._due = False
+        self._draws = 0
         self._bar: tqdm | None = None
         if self.writes:
             self._open()
 
-    def resume(self) -> None:
+    def resume(self, batches: Batches) -> None:
         """Continue where the folder's state stands; from the first step when it was killed before it saved any.
+
+        With another number of processes, or other batches, steps are counted anew and as many draws left out.
 
         Raises:
             WeightsError: the state is damaged.
@@ -81,6 +84,9 @@ class RunFolder:
         self.best = self._pending["best"]
         if self.writes:
             self._cut_log()
+        if self._pending.get("draws", batches.draws) != batches.draws:
+            self.position.within = self.position.within * self._pending["draws"] // batches.draws
+            self.position.step = self.position.epoch * batches.steps() + self.position.within
 
     def enter_epoch(self) -> None:
         """Restore the saved state, the first time after :meth:`resume`."""
@@ -89,12 +95,13 @@ class RunFolder:
         state, self._pending = self._pending, None
         load_strict(self.detector, state["detector"], shown(self.folder / STATE))
         self.update.load_state_dict(state["update"])
-        torch.set_rng_state(state["rng"])
-        if torch.cuda.is_available() and "cuda_rng" in state:
-            torch.cuda.set_rng_state(state["cuda_rng"])
+        kept = state["rng"] if isinstance(state["rng"], list) else [[state["rng"]]]  # older states: of one process
+        if distributed.rank() < len(kept):
+            _set_randomness(kept[distributed.rank()])
 
     def watch(self, batches: Batches, progress: Progress, skip: int) -> Iterator[Batch]:
         """The epoch's batches behind a progress bar."""
+        self._draws = batches.draws
         title = f"epoch {progress.epoch + 1}/{progress.epochs}"
         steps = batches.steps(progress.epoch)
         self._bar = tqdm(total=steps, initial=skip, desc=title, unit="step", disable=not self.writes)
@@ -130,8 +137,11 @@ class RunFolder:
         improved = value is None or self._better(value)
         if value is not None and improved:
             self.best = value
-        if not self.writes:
-            return
+        if self.writes:
+            self._record(metrics, improved)
+        self._save_state()
+
+    def _record(self, metrics: dict[str, float | None], improved: bool) -> None:
         self._check_finite()
         self._append({"step": self.position.step, "epoch": self.position.epoch, "val": metrics})
         for name, number in metrics.items():
@@ -141,7 +151,6 @@ class RunFolder:
             checkpoint.save_weights(self.folder / LAST, self.detector, self.card)
             if improved:
                 checkpoint.save_weights(self.folder / BEST, self.detector, self.card)
-        self._save_state()
 
     def listen(self) -> None:
         """From now on Ctrl-C and SIGTERM save before they stop."""
@@ -224,7 +233,11 @@ class RunFolder:
             )
 
     def _save_state(self) -> None:
-        if not self.writes or not self.save_ckpt:
+        """Called by all processes, since each draws its own dropout."""
+        if not self.save_ckpt:
+            return
+        randomness = distributed.gather(_randomness())
+        if not self.writes:
             return
         self._check_finite()
         state = {
@@ -232,8 +245,7 @@ class RunFolder:
             "update": self.update.state_dict(),
             "position": vars(self.position).copy(),
             "best": self.best,
-            "rng": torch.get_rng_state(),
+            "draws": self._draws,
+            "rng": randomness,
         }
-        if torch.cuda.is_available():
-            state["cuda_rng"] = torch.cuda.get_rng_state()
         checkpoint.save_state(self.folder / STATE, state)

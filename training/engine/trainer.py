@@ -65,5 +65,6 @@ def fit(
             if run.position.step >= total:
                 break
         distributed.add_up(detector, detector.added_up)
+        distributed.share_statistics(detector)
         detector.on_epoch_end(progress)
         run.epoch_done(validate(detector))

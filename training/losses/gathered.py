@@ -7,6 +7,8 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
 
+from training.core.collective import collective
+
 
 def gathered(z: Tensor, *more: Tensor) -> tuple[Tensor, ...]:
     """``z`` and what belongs to its rows, of every process by rank; in a single process, as they are.
@@ -17,7 +19,8 @@ def gathered(z: Tensor, *more: Tensor) -> tuple[Tensor, ...]:
     if not dist.is_available() or not dist.is_initialized() or dist.get_world_size() == 1:
         return z, *more
     counts = [torch.zeros(1, dtype=torch.int64, device=z.device) for _ in range(dist.get_world_size())]
-    dist.all_gather(counts, torch.tensor([len(z)], device=z.device))
+    with collective():
+        dist.all_gather(counts, torch.tensor([len(z)], device=z.device))
     rows = [int(count) for count in counts]
     parts = _parts(z.detach(), rows)
     parts[dist.get_rank()] = z.detach() + sum(rows) / len(z) * (z - z.detach())
@@ -29,5 +32,6 @@ def _parts(value: Tensor, rows: list[int]) -> list[Tensor]:
     most = max(rows)
     padded = F.pad(value, [0, 0] * (value.ndim - 1) + [0, most - len(value)]).contiguous()
     parts = [torch.empty_like(padded) for _ in rows]
-    dist.all_gather(parts, padded)
+    with collective():
+        dist.all_gather(parts, padded)
     return [part[:count] for part, count in zip(parts, rows, strict=True)]
