@@ -249,3 +249,14 @@ class RunFolder:
             "rng": randomness,
         }
         checkpoint.save_state(self.folder / STATE, state)
+
+
+def _randomness() -> list[torch.Tensor]:
+    """The state of this process's generators: the CPU's, and its GPU's where it has one."""
+    return [torch.get_rng_state(), *([torch.cuda.get_rng_state()] if torch.cuda.is_available() else [])]
+
+
+def _set_randomness(states: list[torch.Tensor]) -> None:
+    torch.set_rng_state(states[0])
+    if len(states) > 1 and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states[1])

@@ -27,7 +27,7 @@ class Spill:
 
 
 class Spilled:
-    """The vectors ``(N, d)`` float32 of all processes in the order of the scores; blocks of them are read when asked for.
+    """The vectors ``(N, d)`` float32 of all processes in the order of the scores, read in blocks when asked for.
 
     Args:
         files: of each process: file and width of what it appended.
