@@ -31,8 +31,8 @@ def main(argv: list[str]) -> None:
     # Only now: importing torch takes seconds that --help should not cost.
     from training.assembly import Asked
     from training.core.paths import shown
-    from training.loading import load_trained
     from training.exporting import export
+    from training.loading import load_trained
 
     trained = load_trained(args.checkpoint, args.detector_path, Asked(overrides=args.overrides))
     path = args.output or args.checkpoint.with_suffix(".onnx")
