@@ -30,6 +30,8 @@ DRAWN = len(style.COLORS)
 """Runs that figures show; more could not be told apart."""
 NAMED = 4
 """Runs that a title names."""
+LISTED = 20
+"""Leaks, and warnings, that are listed of a data set."""
 
 
 def write_report(results: Sequence[Result], output: Path) -> None:
@@ -67,6 +69,7 @@ def _tables(results: Sequence[Result]) -> dict[str, Any]:
         "facts": [(result.label, facts(result)) for result in results],
         "caveats": caveats(results),
         "checks": checks(results),
+        "listed": LISTED,
     }
 
 

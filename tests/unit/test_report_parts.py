@@ -116,7 +116,8 @@ def test_leaks_are_those_of_the_check(tmp_path: Path) -> None:
     config = (run / "config.yaml").read_text()
     (run / "config.yaml").write_text(config.replace("data:\n", f"data:\n  manifests: {tmp_path}\n"))
     assert REPORTS == check.REPORTS
-    found = {"files": {"broken": ["x.png: gone"]}, "remarks": ["small <set>"], "leaks": ["3 persons are seen in both"]}
+    leaks = ["3 persons are seen in both", *(f"look-alike {number}" for number in range(30))]
+    found = {"files": {"broken": ["x.png: gone"]}, "remarks": ["small <set>"], "leaks": leaks}
     write_json(tmp_path / REPORTS / "FaceForensics++.json", {"FaceForensics++": found})
     results = collect([run])
     assert [(c.dataset, c.uses, c.done, c.broken) for c in checks(results)] == [
@@ -129,6 +130,8 @@ def test_leaks_are_those_of_the_check(tmp_path: Path) -> None:
         "1 broken file",
         "leak: 3 persons are seen in both",
         "small <set>",
+        "look-alike 18 small",
+        "11 more, which the check's report names",
         "check.py --dataset Celeb-DF-v2",
     ):
         assert needed in text, needed
