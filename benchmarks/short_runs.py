@@ -22,7 +22,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 IMAGE = (
     ("xception", "meso4", "meso4Inception", "resnet34", "efficientnetb4", "capsule_net", "core", "f3net", "facexray")
     + ("ffd", "fwa", "recce", "spsl", "srm", "ucf", "rfm", "sia", "multi_attention", "lrl", "pcl_xception", "iid")
-    + ("sladd", "uia_vit", "caddm")
+    + ("sladd", "uia_vit")
 )  # fmt: skip
 LARGE = (
     ("clip", "effort", "gend", "clip_freq", "forensics_adapter", "lsda")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from training.core.config import Spec
 from training.core.errors import ConfigError, WeightsError
 from training.networks import tuning
-from training.networks.clip import ClipVit, from_hf
+from training.networks.clip import ClipVit, TokensFirst, from_hf
 from training.networks.weights import load_strict
 from training.networks.zoo import BACKBONES, maker, wanted_input
 
@@ -141,3 +142,21 @@ def test_unknown_or_empty_tuning_is_refused(network):
         tuning.apply(network, "loro")
     with pytest.raises(ConfigError, match="nothing to train"):
         tuning.apply(torch.nn.Linear(2, 2), "layernorm")
+
+
+def test_attention_is_pytorchs():
+    """Tokens, weights and gradients of the projections, frozen or not; the weights are the same tensors."""
+    torch.manual_seed(0)
+    theirs = nn.MultiheadAttention(8, 2, batch_first=True)
+    ours = TokensFirst.like(theirs)
+    assert ours.in_proj_weight.data_ptr() == theirs.in_proj_weight.data_ptr()
+    tokens = torch.randn(3, 5, 8, requires_grad=True)
+    for frozen in (False, True):
+        for attention in (theirs, ours):
+            attention.in_proj_weight.requires_grad_(not frozen)
+        found = []
+        for attention in (theirs, ours):
+            output, weights = attention(tokens, tokens, tokens, need_weights=True)
+            found.append((output, weights, torch.autograd.grad(output.square().sum(), tokens)[0]))
+        for expected, value in zip(*found, strict=True):
+            torch.testing.assert_close(value, expected)
