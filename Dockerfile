@@ -1,4 +1,4 @@
-# Assay on a GPU node. Build and run:
+# Assay on a GPU node; docs/container.md has an example per task. Build and run:
 #
 #   docker build -t assay .
 #   docker run --rm -it --gpus all --shm-size 16g -v "$PWD":/workspace/assay -v /data:/data assay \
