@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from training.conditions import of_test
+from training.core.conditions import protocol_hash
 from training.core.config import to_tree
 from training.core.errors import ConfigError, DataError
 from training.core.paths import atomic, shown
@@ -107,6 +109,11 @@ class Robustness:
         if known is None and distributed.rank() == 0:
             write_json(path, about)
 
+    def _protocol(self, one: Selected) -> dict[str, str]:
+        """The hash of what a test set's figures are taken under, but for corruptions; nothing where it is unknown."""
+        conditions = of_test(self.trained.cfg, self.trained.card.conditions, one)
+        return {"protocol": protocol_hash(conditions)} if conditions else {}
+
     def _summarize(self, chosen: list[Selected], folder: Path) -> None:
         cfg, settings = self.trained.cfg, settings_of(self.trained.cfg)
         applied = AFTER if self.raw is None else BEFORE
@@ -114,7 +121,10 @@ class Robustness:
             "detector": cfg.detector.name,
             "run": shown(folder),
             "corruptions": {name: _described(CORRUPTIONS[name]) for name, _ in self.picked},
-            "sets": {o.name: {"applied": applied, **_compared(folder, o.name, self.picked, settings)} for o in chosen},
+            "sets": {
+                o.name: {"applied": applied, **self._protocol(o), **_compared(folder, o.name, self.picked, settings)}
+                for o in chosen
+            },
         }
         write_json(folder / ROBUSTNESS, tree)
         _write_table(folder / Path(ROBUSTNESS).with_suffix(".csv"), tree)
