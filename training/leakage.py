@@ -78,12 +78,7 @@ class Leakage:
         }
         figures = {kind: told.figure for kind, told in found.items()}
         counts |= {"protocol": tested["protocol"]} if "protocol" in tested else {}
-        return under | {
-            **figures,
-            "chance": found["features"].chance,
-            "auc": tested["metrics"].get("video/auc"),
-            **counts,
-        }
+        return {**figures, "chance": found["features"].chance, "auc": tested["metrics"].get("video/auc"), **counts}
 
     def _told(self, vectors: np.ndarray, person: np.ndarray, recording: np.ndarray) -> Told:
         return told_by(vectors, person, recording, self.cfg.evaluate.resamples, self.cfg.seed)
