@@ -94,7 +94,7 @@ def lacking(cfg: Config, scoring: bool) -> Iterator[str]:
 
 
 def _data_from(name: str, root: Path) -> str:
-    demo = located(root) == ROOT / "datasets" / "demo"
+    demo = located(root).resolve() == (ROOT / "datasets" / "demo").resolve()
     return "draw the demo's data: make demo-data" if demo else where_from(name)
 
 
