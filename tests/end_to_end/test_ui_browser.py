@@ -36,7 +36,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(home: Path) -> Iterator[str]:
     folders = ("--runs", str(home / "runs"), "--weights", str(home / "weights"), "--kept", str(home / "kept"))
-    with served(*folders, "--device", "cpu") as found:
+    with served(*folders, "--device", "cpu", "--max-mb", "4") as found:
         yield found
 
 
@@ -116,7 +116,11 @@ def test_a_broken_file_gets_its_clear_line(page, home: Path) -> None:
     assert page.inner_text("#problem").startswith("words.jpg: is neither a picture nor a video by its content")
 
 
-def test_nothing_chosen_is_said(page) -> None:
+def test_what_is_too_large_or_missing_is_said(page, home: Path) -> None:
+    (home / "large.mp4").write_bytes(bytes(5 * 2**20))
+    upload(page, home / "large.mp4")
+    page.wait_for_selector("#problem:not([hidden])")
+    assert page.inner_text("#problem") == "large.mp4: larger than 4 MB"
     page.uncheck("#checkpoints input")
     page.click("button[type=submit]")
     assert page.inner_text("#problem") == "choose a file first\nchoose a checkpoint first"

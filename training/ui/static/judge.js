@@ -62,7 +62,7 @@ async function submit() {
   watch();
 }
 
-function upload(file, weights) {
+async function upload(file, weights) {
   if (file.size > most) throw new Error(`${file.name}: larger than ${(most / 2 ** 20).toFixed(0)} MB`);
   const asked = query([
     ["name", file.name], ["heat", at("heat").checked], ["keep", at("keep").checked], ["frames", at("frames").value],
