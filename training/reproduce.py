@@ -60,7 +60,8 @@ def start(args: argparse.Namespace) -> int:
     row = find(args.row, known)
     flags = {"--device": {"device": args.device}} if args.device else {}
     attempt = Attempt(row, Asked(None, flags, args.overrides), args.weights_path, args.output)
-    check(attempt)
+    for leak in check(attempt):
+        print(f"leak: {leak}")
     if args.check:
         print(f"{row.name}: all is there; it goes to {shown(attempt.folder)}")
         return 0

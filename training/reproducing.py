@@ -9,7 +9,9 @@ from pathlib import Path
 
 from analysis.claims import Comparison, compare
 from analysis.collect import Result, collect
+from preprocessing import dfb
 from preprocessing.cards import where_from
+from preprocessing.checks.overlaps import overlaps
 from preprocessing.store import open_store
 from training.assembly import Asked
 from training.core.conditions import differences
@@ -110,8 +112,10 @@ def _networks(cfg: Config) -> Iterator[str]:
                 yield f"weights of {spec['name']}: not in weights/\n    {how}"
 
 
-def check(attempt: Attempt) -> None:
-    """See that all is there that the row needs.
+def check(attempt: Attempt) -> list[str]:
+    """See that all is there that the row needs; what its manifests list in two splits at once, one sentence each.
+
+    The files themselves are looked at by preprocessing/check.py.
 
     Raises:
         ManifestError: it is not; all that is missing, and where to get it.
@@ -120,6 +124,10 @@ def check(attempt: Attempt) -> None:
     if missing := list(lacking(cfg, scoring=attempt.weights is not None)):
         lines = "\n".join(f"  - {sentence}" for sentence in missing)
         raise ManifestError(f"{attempt.row.name} cannot be run here yet; missing:\n{lines}")
+    folder = located(cfg.data.manifests)
+    manifests = dict.fromkeys(dfb.find(folder, name) for name in (*cfg.data.train, *cfg.data.val, *cfg.data.test))
+    listed = {path.stem: dfb.read(path) for path in manifests if path.is_file()}
+    return [f"{name}: {leak}" for name, manifest in listed.items() for leak in overlaps(manifest).leaks]
 
 
 def compared(row: Row, result: Result) -> list[Comparison]:

@@ -55,6 +55,12 @@ def test_a_row_is_run_once_and_judged(board: Path, tmp_path: Path, capsys: pytes
     words = [ROW, "--output", str(tmp_path / "run")]
     assert reproduce.main([*words, "--check"]) == 0
     assert capsys.readouterr().out == f"{ROW}: all is there; it goes to {tmp_path / 'run'}\n"
+    manifest = tmp_path / "manifests/Toy.json"
+    listed = manifest.read_text()
+    manifest.write_text(listed.replace('"person": "p0"', '"person": "p6"'))
+    assert reproduce.main([*words, "--check"]) == 0
+    assert capsys.readouterr().out.startswith("leak: Toy: 1 persons are seen in train and in test, 'p6' for one\n")
+    manifest.write_text(listed)
     reproduce.main(words)
     measured = json.loads((tmp_path / "run/metrics.json").read_text())["sets"]["Toy"]
     figure, own = measured["metrics"]["video/auc"], measured["protocol"]
