@@ -111,7 +111,7 @@ def main() -> None:
         subprocess.run(["mount", "--rbind", place, str(args.root / place.lstrip("/"))], check=True)
     for file in ("/etc/resolv.conf", *args.copy):
         (args.root / file.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["cp", "-rL", file, str(args.root / file.lstrip("/"))], check=True)
+        subprocess.run(["cp", "-rLT", file, str(args.root / file.lstrip("/"))], check=True)
     path = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
     image = Image(args.root, {**path, **dict(pair.split("=", 1) for pair in args.env)})
     for step in steps((HERE / "Dockerfile").read_text()):
