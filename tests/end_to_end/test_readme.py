@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 from tests.end_to_end.conftest import environment
+from training import listing
+from training.core.registry import DETECTORS
 
 ROOT = Path(__file__).parents[2]
 
@@ -57,3 +59,9 @@ def test_help_names_every_flag_the_readme_and_deepfakebench_users_need() -> None
     kept = "detector_path train_dataset test_dataset weights_path no-save_ckpt no-save_feat task_target ddp local_rank"
     for flag in (*kept.split(), "set", "resume", "device", "list"):
         assert f"--{flag}" in said
+
+
+def test_the_table_of_methods_is_that_of_the_code() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert listing.written_in(text) == text, "run python -m training.listing"
+    assert all(f"`{name}`" in text for name in DETECTORS.names())
