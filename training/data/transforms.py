@@ -6,6 +6,7 @@ for, crops and erasing; each is drawn from the generator passed in. Pictures sta
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import cv2
@@ -28,13 +29,14 @@ class Geometry:
 
     def matrix(self, size: int) -> np.ndarray:
         """The ``(2, 3)`` map from source to result pixels of a ``size`` x ``size`` picture."""
-        center = (size - 1) / 2
-        mirror = np.array([[-1, 0, size - 1], [0, 1, 0], [0, 0, 1]]) if self.flip else np.eye(3)
-        matrix = cv2.getRotationMatrix2D((center, center), self.degrees, 1.0) @ mirror
+        center, angle = (size - 1) / 2, math.radians(self.degrees)
+        cos, sin, sign = math.cos(angle), math.sin(angle), -1 if self.flip else 1
         left, top, side = self.crop
         # pixel centers lie at integers, edges half a pixel off
-        matrix[:, 2] += 0.5 - size * np.array([left, top])
-        return matrix / side - [[0, 0, 0.5]]
+        across = center - center * (sign * cos + sin) + 0.5 - size * left
+        down = center - center * (cos - sign * sin) + 0.5 - size * top
+        rows = (sign * cos, sin, across), (-sign * sin, cos, down)
+        return np.array(rows) / side - [[0, 0, 0.5]]
 
     def picture(self, picture: np.ndarray, border: int = cv2.BORDER_REFLECT_101) -> np.ndarray:
         """The moved picture, of the same size."""
@@ -94,7 +96,8 @@ class Transform:
         The same ``rng`` draws the same augmentation as for :meth:`apply`. Erasing is not among what can be put off.
         """
         matrix, look = self._geometry(rng).matrix(self.resolution), drawn(self.augment, rng)
-        return to_tensor(resize(image, self.resolution)), torch.tensor([*matrix.ravel(), *look], dtype=torch.float32)
+        changes = np.array([*matrix.ravel(), *look], np.float32)
+        return to_tensor(resize(image, self.resolution)), torch.from_numpy(changes)
 
     def _geometry(self, rng: np.random.Generator) -> Geometry:
         if not self.augment:
