@@ -2,7 +2,7 @@
 
 Source: Sun et al., rethinking open-world deepfake attribution with multi-perspective sensory learning (IJCV 2025).
 Loss: CPL's, with partners that a band *and* a grid vote for, and pseudo-labels for pictures that a band *or* a grid
-votes for. Iterative learning is a second run from the first one's checkpoint (``train.py --weights``).
+votes for. Its stages are runs, each from the checkpoint of the one before: see the YAML.
 Deviations from the published code, which stops at its first step: the union of votes gates the pseudo-labels as the
 paper says (there computed and left unused).
 """
