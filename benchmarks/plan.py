@@ -37,6 +37,8 @@ TESTS = {
 ASSUMED = {"convolutional": 25e12, "transformer": 200e12}
 """Operations per second of an H200 in training: a guess, far below the 989e12 of its data sheet (dense, bf16)."""
 STANDS_FOR = {"convolutional": "xception", "transformer": "gend"}
+TRANSFORMERS = ("vit", "swin", "former", "videomae", "clip")
+"""What is in the names of their backbones."""
 BACKWARD = 3
 """Operations of a training step per operation of a prediction."""
 TOGETHER = 0.9
@@ -101,7 +103,7 @@ def job_of(name: str) -> Job | None:
     except (RuntimeError, NotImplementedError):  # it looks at values, of which there are none
         return None
     name_of = cfg.backbone.name if cfg.backbone else ""
-    kind = "transformer" if "vit" in name_of or "swin" in name_of else "convolutional"
+    kind = "transformer" if any(word in name_of for word in TRANSFORMERS) else "convolutional"
     return Job(name, kind, count / (frames or 1), pictures(cfg))
 
 
