@@ -17,6 +17,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from training.core.errors import ConfigError
 from training.core.registry import DETECTORS
 from training.core.types import Batch, Losses
 from training.detectors._attribution import RELEASED, sum_of
@@ -73,6 +74,8 @@ class Cdal(ContrastivePseudo):
     ) -> None:
         looks = {"single": Single, "several": Several}[perspectives]
         super().__init__(backbone, num_methods, num_known, real_class, dropout, looks, pairs, pseudo, spread)
+        if not hasattr(self.backbone, "stage_dim"):
+            raise ConfigError("'backbone.name': cdal looks at the first stage of a residual network, such as resnet50")
         self.weights |= {"counterfactual": counterfactual, "match": match}
         self.matches_counter = perspectives == "single"
         self.fact, self.counter = (AttentionMaps(self.backbone.stage_dim) for _ in range(2))
