@@ -32,6 +32,7 @@ PLANS = {
     **dict.fromkeys(IMAGE, {}),
     "sbi": {"max_steps": 96},  # half of its pictures are fakes, so that nothing is gained by guessing their share
     **dict.fromkeys(LARGE, {"max_steps": 12, "precision": "bf16", "data": {"batch_size": 1, "frames_train": 1}}),
+    "gend": {"max_steps": 24, "precision": "bf16", "data": {"batch_size": 2, "frames_train": 1}},  # compares pairs
 }
 """Detector -> what its run changes of ``config/protocol/short.yaml``."""
 DEMO = DATASETS / "demo" / "manifests"
