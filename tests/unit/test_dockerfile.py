@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
+from importlib.metadata import PackageNotFoundError, metadata
+
+from packaging.specifiers import SpecifierSet
 
 from tests.dockerfile import HERE, steps
 
@@ -33,3 +37,18 @@ def test_no_data_weights_or_runs_get_into_the_image() -> None:
     assert {".git", ".venv", "runs", "datasets/*", "weights/*"} <= set(ignored)
     tracked = subprocess.run(["git", "ls-files"], cwd=HERE, capture_output=True, text=True).stdout.split()
     assert not [name for name in tracked if name.endswith((".pth", ".safetensors", ".mp4", ".mdb", ".dat"))]
+
+
+def test_every_pinned_package_takes_debians_python() -> None:
+    asked = re.findall(r"^([\w.-]+)==", (HERE / "requirements.lock").read_text(), flags=re.MULTILINE)
+    installed = {name: metadata(name)["Requires-Python"] for name in asked if has(name)}
+    refusing = [name for name, wanted in installed.items() if wanted and "3.11.2" not in SpecifierSet(wanted)]
+    assert len(installed) > 50 and not refusing
+
+
+def has(name: str) -> bool:
+    """Whether a package is installed here; some are for other systems."""
+    try:
+        return bool(metadata(name))
+    except PackageNotFoundError:
+        return False
