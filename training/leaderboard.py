@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from training.assembly import Asked, find_yaml
-from training.core.config import read_yaml
+from training.core.config import Layers, read_yaml
 from training.core.paths import RUNS
 from training.core.registry import DETECTORS
 from training.core.schema import Config
@@ -30,6 +30,9 @@ PLANS: dict[str, dict[str, Any]] = {
     "sbi": {"max_steps": 20},
     "caddm": {"max_steps": 20},
     "lsda": {"max_steps": 5, "data": {"batch_size": 2}},
+    # The demo's videos have ten frames.
+    "ftcn": {"backbone": {"frames": 8}, "data": {"recipe": {"length": 8}}},
+    "videomae": {"backbone": {"frames": 8}, "data": {"recipe": {"length": 8}}},
 }
 """What single methods need beside RATE."""
 
@@ -60,7 +63,10 @@ class Entry:
     def settings(self) -> dict[str, Any]:
         """What the board changes of the method's YAML: tiny networks, of which all is trained."""
         tiny = zoo.overlay(read_yaml(find_yaml(self.detector, "detector")), weights="random", size="tiny")
-        return _untuned(tiny) | RATE | PLANS.get(self.detector, {}) | {"seed": self.seed}
+        layers = Layers()
+        for tree in (_untuned(tiny), RATE, PLANS.get(self.detector, {}), {"seed": self.seed}):
+            layers.add_tree(tree, "the leaderboard")
+        return layers.tree
 
     def config(self) -> Config:
         """The resolved configuration.
