@@ -28,11 +28,14 @@ LARGE = (
     ("clip", "effort", "gend", "clip_freq", "forensics_adapter", "lsda")
     + ("i3d", "altfreezing", "ftcn", "stil", "tall", "timesformer", "videomae", "xclip", "sta")
 )  # fmt: skip
+FEW = {"max_steps": 12, "precision": "bf16", "data": {"batch_size": 1, "frames_train": 1}}
 PLANS = {
     **dict.fromkeys(IMAGE, {}),
     "sbi": {"max_steps": 96},  # half of its pictures are fakes, so that nothing is gained by guessing their share
-    **dict.fromkeys(LARGE, {"max_steps": 12, "precision": "bf16", "data": {"batch_size": 1, "frames_train": 1}}),
-    "gend": {"max_steps": 24, "precision": "bf16", "data": {"batch_size": 2, "frames_train": 1}},  # compares pairs
+    **dict.fromkeys(LARGE, FEW),
+    **dict.fromkeys(("ftcn", "videomae"), FEW | {"data": FEW["data"] | {"recipe": {"length": 8}}}),  # of ten frames
+    "gend": FEW | {"max_steps": 24, "data": FEW["data"] | {"batch_size": 2}},  # compares pairs
+    "altfreezing": FEW | {"max_steps": 16, "data": FEW["data"] | {"batch_size": 4}},  # its rate is for larger batches
 }
 """Detector -> what its run changes of ``config/protocol/short.yaml``."""
 DEMO = DATASETS / "demo" / "manifests"
