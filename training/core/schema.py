@@ -86,9 +86,9 @@ class EvaluateConfig:
     video_key: Literal["path", "folder"] = "path"
     select: Literal["best", "last", "test"] = "best"
     monitor: str = "video/auc"
-    resamples: int = 1000
     held_out: bool = False
     metric: str | None = None
+    resamples: int = 1000
     cluster: Literal["video", "source"] = "video"
 
 

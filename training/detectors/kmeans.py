@@ -12,19 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.core.registry import DETECTORS
-from training.core.types import UNKNOWN, Batch, Losses, Prediction, Task
-from training.detectors._attribution import fake_prob, map_of
-from training.detectors.base import Detector
-from training.losses.gathered import gathered
+from training.core.types import Batch, Losses
+from training.detectors._clusters import Clusters
 
 
 @DETECTORS.register("kmeans")
-class KMeans(Detector):
+class KMeans(Clusters):
     """See the module.
 
     Args:
@@ -33,9 +29,6 @@ class KMeans(Detector):
 
     family = "attribution"
     year = 2022
-    tasks = (Task.ATTRIBUTION,)
-    recipe = "open_world"
-    takes_features = True
 
     def __init__(
         self,
@@ -45,19 +38,8 @@ class KMeans(Detector):
         real_class: int | None,
         sharpness: float = 10.0,
     ) -> None:
-        super().__init__()
-        self.num_known, self.real_class, self.sharpness = num_known, real_class, sharpness
-        self.backbone = backbone()
-        self.centers = nn.Parameter(torch.zeros(num_methods, self.backbone.dim))
-        self.register_buffer("started", torch.tensor(False))
-
-    def embed(self, image: Tensor) -> Tensor:
-        """Unit-length features (N, dim) of pictures, or of cached features."""
-        return F.normalize(map_of(self.backbone, image).mean((2, 3)).float(), dim=1)
-
-    def distance(self, feature: Tensor) -> Tensor:
-        """Squared distance (N, classes) of features (N, dim) from each center."""
-        return torch.cdist(feature, self.centers).square()
+        super().__init__(backbone, num_methods, num_known, real_class)
+        self.sharpness = sharpness
 
     def outputs(self, image: Tensor) -> dict[str, Tensor]:
         """``logits`` (N, classes) and the unit-length ``embedding`` (N, dim) of pictures, or of cached features."""
@@ -65,35 +47,5 @@ class KMeans(Detector):
         return {"logits": -self.sharpness * self.distance(embedding), "embedding": embedding}
 
     def loss(self, batch: Batch) -> Losses:
-        """The module's loss; the first batch chooses where centers start."""
+        """The module's loss."""
         return self.loss_of(self.embed(batch.image), batch)
-
-    def loss_of(self, feature: Tensor, batch: Batch) -> Losses:
-        """The module's loss of features (N, dim)."""
-        if not self.started:
-            self._start(*gathered(feature.detach(), batch.method))
-        distance = self.distance(feature)
-        center = torch.where(batch.labelled, batch.method, distance.argmin(1))
-        own = distance.gather(1, center[:, None]).squeeze(1) / 2
-        count = torch.bincount(center, minlength=len(self.centers)).clamp_min(1)
-        return Losses((own / count[center]).sum(), {"distance": own.detach().mean()})
-
-    def predict(self, batch: Batch) -> Prediction:
-        """Softmax of the distances."""
-        outputs = self.outputs(batch.image)
-        return Prediction(fake_prob(outputs["logits"], self.real_class), outputs["logits"], outputs["embedding"])
-
-    @torch.no_grad()
-    def _start(self, feature: Tensor, method: Tensor) -> None:
-        """Known centers at their pictures' means; the others at unlabelled pictures far from all before (k-means++).
-
-        All processes start alike: they see all rows, and draw from generators in one state.
-        """
-        same = torch.Generator().manual_seed(0)
-        for known in method[method != UNKNOWN].unique():
-            self.centers[known] = feature[method == known].mean(0)
-        hidden = feature[method == UNKNOWN] if (method == UNKNOWN).any() else feature
-        for row in range(self.num_known, len(self.centers)):
-            far = torch.cdist(hidden, self.centers[:row]).amin(1).square() if row else torch.ones_like(hidden[:, 0])
-            self.centers[row] = hidden[torch.multinomial(far.clamp_min(1e-12).cpu(), 1, generator=same)].squeeze(0)
-        self.started.fill_(True)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from training.core.errors import ContractError
 from training.core.registry import DETECTORS
 from training.core.types import UNKNOWN, Batch, Losses
-from training.detectors.kmeans import KMeans
+from training.detectors._clusters import Clusters
 from training.losses.gathered import gathered
 
 EMPTY = UNKNOWN - 1
@@ -26,7 +26,7 @@ LEAST = 1e-6
 
 
 @DETECTORS.register("knn")
-class KNearest(KMeans):
+class KNearest(Clusters):
     """See the module.
 
     Args:
