@@ -1,5 +1,6 @@
 PYTHON := .venv/bin/python
 DEMO := datasets/demo
+SIZE := small
 RUN := runs/demo/$(shell date +%Y-%m-%d_%H-%M-%S)
 
 .PHONY: install demo demo-videos demo-attribution demo-pictures demo-data leaderboard ui test bench bench-gpu docs lint format
@@ -9,7 +10,7 @@ install:
 
 # Drawn videos -> faces -> manifests. Preprocessing that is finished is not done again.
 demo-videos: install
-	@$(PYTHON) -m preprocessing.demo.draw --output $(DEMO)/raw
+	@$(PYTHON) -m preprocessing.demo.draw --size $(SIZE) --output $(DEMO)/raw
 	@for set in FaceForensics++ Celeb-DF-v2; do \
 	    $(PYTHON) preprocessing/preprocess.py --dataset $$set --root $(DEMO)/raw/$$set --output $(DEMO) --paired || exit; \
 	done

@@ -1,8 +1,9 @@
 """Does every detector learn as it is configured? Short runs of the real configurations on the demo's faces.
 
-``python -m benchmarks.short_runs`` after ``make demo``: each detector at full size, with its own recipe and optimizer,
-for the steps of ``config/protocol/short.yaml``; the losses at both ends and the test figures with their intervals go
-to ``benchmarks/results/short_runs.json`` and ``.md``. Stopped, the same command goes on with the next detector.
+``python -m benchmarks.short_runs`` after ``make demo`` and ``make demo-videos SIZE=long DEMO=datasets/demo_long``: each
+detector at full size, with its own recipe and optimizer, for the steps of ``config/protocol/short.yaml``; the losses at
+both ends and the test figures with their intervals go to ``benchmarks/results/short_runs.json`` and ``.md``. Stopped,
+the same command goes on with the next detector.
 """
 
 from __future__ import annotations
@@ -28,14 +29,16 @@ LARGE = (
     ("clip", "effort", "gend", "clip_freq", "forensics_adapter", "lsda")
     + ("i3d", "altfreezing", "ftcn", "stil", "tall", "timesformer", "videomae", "xclip", "sta")
 )  # fmt: skip
+LONG = ("ftcn", "videomae")
+"""They see 16 frames; videos of the demo have 10."""
 FEW = {"max_steps": 12, "precision": "bf16", "data": {"batch_size": 1, "frames_train": 1}}
 PLANS = {
     **dict.fromkeys(IMAGE, {}),
     "sbi": {"max_steps": 96},  # half of its pictures are fakes, so that nothing is gained by guessing their share
     **dict.fromkeys(LARGE, FEW),
-    **dict.fromkeys(("ftcn", "videomae"), FEW | {"data": FEW["data"] | {"recipe": {"length": 8}}}),  # of ten frames
-    "gend": FEW | {"max_steps": 24, "data": FEW["data"] | {"batch_size": 2}},  # compares pairs
-    "altfreezing": FEW | {"max_steps": 16, "data": FEW["data"] | {"batch_size": 4}},  # its rate is for larger batches
+    **dict.fromkeys(LONG, {**FEW, "data": {**FEW["data"], "root": str(DATASETS / "demo_long")}}),
+    "gend": {**FEW, "max_steps": 24, "data": {**FEW["data"], "batch_size": 2}},  # compares pairs
+    "altfreezing": {**FEW, "max_steps": 16, "data": {**FEW["data"], "batch_size": 4}},  # its rate is for larger batches
 }
 """Detector -> what its run changes of ``config/protocol/short.yaml``."""
 DEMO = DATASETS / "demo" / "manifests"
@@ -80,7 +83,9 @@ def train(name: str, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     random = zoo.overlay(read_yaml(find_yaml(name, "detector")), weights="random")  # so that no hub need be there
     flags = {"random weights": random, "its plan": PLANS[name]}
-    if name in LARGE:
+    if name in LONG:
+        flags["longer videos"] = {"data": {"manifests": str(DATASETS / "demo_long" / "manifests")}}
+    elif name in LARGE:
         flags["fewer videos"] = {"data": {"manifests": str(thinned(folder.parent / "manifests"))}}
     asked = Asked("short", flags)
     run(configure(name, None, asked), Places(output=folder))

@@ -91,11 +91,15 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m preprocessing.demo.draw", description=__doc__)
     parser.add_argument("--output", type=Path, required=True, help="folder to hold the data sets")
     parser.add_argument("--attribution", action="store_true", help="pictures of eight kinds of forgery, no videos")
-    parser.add_argument("--size", choices=SIZES, default="small", help="how much to draw (default: small)")
+    parser.add_argument(
+        "--size", choices=SIZES, default="small", help="how much to draw (default: small); long: few, longer videos"
+    )
     parser.add_argument("--seed", type=int, default=0, help="another seed draws other people (default: 0)")
     parser.add_argument("--workers", type=_positive, default=2, help="processes (default: 2)")
     add_debug(parser)
     options = parser.parse_args(argv)
+    if options.attribution and options.size == "long":
+        parser.error("--size long is of videos; --attribution draws pictures")
     start = perf_counter()
     how = draw_portraits if options.attribution else draw
     drawn = how(options.output, options.size, options.seed, options.workers)

@@ -35,6 +35,7 @@ class Size:
 SIZES = {
     "tiny": Size((1, 1, 1), (0, 2), (1, 1), clips=1, donors=1, frames=8, sides=(160, 144)),
     "small": Size((14, 3, 10), (2, 8), (2, 8), clips=2, donors=2, frames=10, sides=(224, 192)),
+    "long": Size((1, 1, 2), (0, 3), (1, 1), clips=1, donors=2, frames=16, sides=(224, 192)),
     "full": Size((40, 10, 20), (4, 16), (10, 30), clips=4, donors=3, frames=40, sides=(320, 288)),
 }
 
