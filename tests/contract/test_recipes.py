@@ -168,7 +168,7 @@ class TestMadeFakes:
         [
             (np.zeros((5, 2)), "has 5 landmarks; making fakes needs 68 or 81"),
             (np.linspace((0, 0), (60, 60), 68), "its landmarks are no face"),
-            (np.full((68, 2), np.nan), "its landmarks are no face"),
+            (np.full((68, 2), np.nan), "holds values that are no places in a picture"),
             (np.random.default_rng(0).uniform(100, 200, (68, 2)), "enclose no part of the picture"),
         ],
         ids=["5", "line", "nan", "outside"],
