@@ -1,14 +1,17 @@
-"""Entry: CADDM's ``train_images`` and ``test_images`` with ``ldm.json`` -> manifest; pictures stay where they are.
+"""Entry: CADDM's ``train_images`` and ``test_images`` with ``ldm.json`` -> manifest; nothing is cut again.
 
-``python preprocessing/adopt_caddm.py --dataset CADDM-FF --train .../train_images --test .../test_images`` links the two
-folders into ``datasets/rgb/CADDM-FF``, writes the landmarks beside them as files of their own, and the manifest. The
-pictures are whole frames: the recipes ``mfs`` and ``aligned`` cut faces by landmarks, others would see all of them.
+``python preprocessing/adopt_caddm.py --dataset CADDM-FF --train .../train_images --test .../test_images`` puts the
+pictures into ``datasets/rgb/CADDM-FF`` (as hard links, which take no room, or as copies where disks differ), writes the
+landmarks beside them as files of their own, and the manifest. The pictures are whole frames: the recipes ``mfs`` and
+``aligned`` cut faces by landmarks, others would see all of them.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import shutil
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -61,16 +64,16 @@ def main(argv: list[str]) -> None:
 
 
 def adopt(dataset: str, folders: dict[str, Path], home: Path) -> Manifest:
-    """The manifest of the ``folders`` by split; ``home`` gets links to them and the landmarks.
+    """The manifest of the ``folders`` by split; ``home`` gets their pictures and the landmarks.
 
     Raises:
         ManifestError: an ``ldm.json`` is missing or not as it should be, or a video is in both splits.
-        ConfigError: something else lies where a link should.
+        ConfigError: another file lies where a picture should.
     """
     read = {split: read_pictures(folder) for split, folder in folders.items()}
     entries, remarks = [], []
     for split, (pictures, missing) in read.items():
-        _link(home / "frames" / split, folders[split])
+        shutil.copytree(folders[split], home / "frames" / split, copy_function=_put, dirs_exist_ok=True)
         if missing:
             remarks.append(f"{split}: {missing} pictures that {LISTED} lists are not there, left out")
         videos: dict[PurePosixPath, list[Picture]] = defaultdict(list)
@@ -148,13 +151,18 @@ def _facts(dataset: str, split: str, folder: PurePosixPath, first: Picture) -> V
     return replace(known, video=video) if known else Video(dataset, video, first.label, method, source, split)
 
 
-def _link(link: Path, folder: Path) -> None:
-    if link.is_symlink() and link.resolve() == folder.resolve():
-        return
-    if link.exists() or link.is_symlink():
-        raise ConfigError(f"{shown(link)} is there already; remove it, or choose another --dataset")
-    link.parent.mkdir(parents=True, exist_ok=True)
-    link.symlink_to(folder.resolve(), target_is_directory=True)
+def _put(source: str, target: str) -> str:
+    """``target`` is the file ``source``: the same one where the disk can do that, else a copy."""
+    there = Path(target)
+    if there.exists():
+        if there.stat().st_size != Path(source).stat().st_size:
+            raise ConfigError(f"{shown(there)} is there already; remove it, or choose another --dataset")
+        return target
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target
 
 
 if __name__ == "__main__":

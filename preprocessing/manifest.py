@@ -247,9 +247,9 @@ def _frame(item: Any, at: str) -> Frame:
 
 
 def _is_text(value: Any) -> bool:
-    """Whether ``value`` is text that score files can hold: JSON may spell half of a character."""
+    """Whether ``value`` is text: JSON may spell half of a character. File names may hold bytes that are no UTF-8."""
     try:
-        return isinstance(value, str) and value.encode() is not None
+        return isinstance(value, str) and value.encode(errors="surrogateescape") is not None
     except UnicodeEncodeError:
         return False
 

@@ -33,7 +33,7 @@ QUICK = Settings(resamples=60)
 
 def at(table, level="frame", run="x", settings=QUICK, **more):
     rows = table if level == "frame" else table.by_video()
-    return replace(measured(run, "", table.dataset[0], level, rows, settings), **more)
+    return replace(measured(run, table.dataset[0], level, rows, settings), **more)
 
 
 def auc(rows):
