@@ -18,7 +18,7 @@ from training import predict
 from training.ui.app import create_app
 from training.ui.settings import Settings
 
-pytestmark = needs_predictor
+pytestmark = [needs_predictor, pytest.mark.slow]
 CHECKPOINT, DAMAGED = "runs/xception/best.safetensors", "weights/xception_best.pth"
 
 
