@@ -20,6 +20,7 @@ from training.core.cli import add_debug, run_entry
 from training.core.paths import DATASETS, ROOT, RUNS, atomic, shown
 
 RESULTS = ROOT / "benchmarks" / "results"
+TABLE = RESULTS / "short_runs.json"
 IMAGE = (
     ("xception", "meso4", "meso4Inception", "resnet34", "efficientnetb4", "capsule_net", "core", "f3net", "facexray")
     + ("ffd", "fwa", "recce", "spsl", "srm", "ucf", "rfm", "sia", "multi_attention", "lrl", "pcl_xception", "iid")
@@ -54,14 +55,16 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--output", type=Path, default=RUNS / "short", help="folder of the runs")
     add_debug(parser)
     arguments = parser.parse_args(argv)
-    rows = []
+    known = json.loads(TABLE.read_text()) if TABLE.is_file() else []
+    rows = {found["detector"]: found for found in known}
     for name in arguments.detectors:
         folder = arguments.output / name
         if not (folder / "metrics.json").is_file():
             train(name, folder)
-        rows.append(row(name, folder))
-        print(f"{name}: loss {rows[-1]['loss_first']:.4f} -> {rows[-1]['loss_last']:.4f}", flush=True)
-        write(rows)
+        rows[name] = row(name, folder)
+        print(f"{name}: loss {rows[name]['loss_first']:.4f} -> {rows[name]['loss_last']:.4f}", flush=True)
+        write([rows[found] for found in PLANS if found in rows])
+    rows = list(rows.values())
     risen = [found["detector"] for found in rows if found["loss_last"] >= found["loss_first"]]
     print(
         f"{len(rows) - len(risen)} of {len(rows)} losses fell" + (f"; not those of {', '.join(risen)}" if risen else "")

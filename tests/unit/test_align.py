@@ -34,7 +34,8 @@ def test_it_is_the_least_squares_similarity(source, target):
 
 @given(points)
 def test_in_single_precision_it_is_scikit_images_to_the_last_bit(source):
-    assume(np.ptp(source, axis=0).min() > 1)
+    across, along = sorted(np.linalg.svd(source - source.mean(axis=0), compute_uv=False))
+    assume(across > 1 and across > 1e-3 * along)  # on one line nothing but rounding tells a face from its mirror image
     target = template(dtype=np.float32)
     expected = SimilarityTransform.from_estimate(source.astype(np.float32), target)
     assert np.array_equal(similarity_in_float32(source, target), expected.params[:2])
