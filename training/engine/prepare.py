@@ -50,19 +50,21 @@ def _changed(image: Tensor, changes: Tensor) -> Tensor:
 
 
 def pick_device(name: str) -> torch.device:
-    """``auto`` (the GPU of this process, else the CPU), ``cpu``, ``cuda`` or ``cuda:N``.
+    """``auto`` (the GPU of this process, else the CPU), ``cpu``, ``cuda`` (the GPU of this process) or ``cuda:N``.
 
     Raises:
         ConfigError: unknown name, or no such device here.
     """
-    if name == "auto":
-        name = f"cuda:{local_rank()}" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" or (name == "auto" and torch.cuda.is_available()):
+        name = f"cuda:{local_rank()}"
+    elif name == "auto":
+        name = "cpu"
     try:
         device = torch.device(name)
     except RuntimeError as error:
         raise ConfigError(f"device '{name}'; expected auto, cpu, cuda or cuda:N") from error
     if device.type == "cuda":
-        if not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count():
+        if not torch.cuda.is_available() or device.index >= torch.cuda.device_count():
             raise ConfigError(f"device '{name}' is not here; this machine has {torch.cuda.device_count()} GPUs")
         torch.cuda.set_device(device)
     return device
