@@ -75,8 +75,8 @@ def adam(
 def sgd(
     params: list[nn.Parameter], lr: float, momentum: float = 0.9, weight_decay: float = 0.0, nesterov: bool = False
 ) -> torch.optim.SGD:
-    """SGD with momentum."""
-    return torch.optim.SGD(params, lr, momentum, weight_decay=weight_decay, nesterov=nesterov, fused=_fused(params))
+    """SGD with momentum. Not fused: that fails where a parameter gets its first gradient after others (thawed parts)."""
+    return torch.optim.SGD(params, lr, momentum, weight_decay=weight_decay, nesterov=nesterov)
 
 
 RULES: dict[str, Callable[..., torch.optim.Optimizer]] = {"adamw": adamw, "adam": adam, "sgd": sgd, "sam": SAM}
