@@ -90,9 +90,11 @@ class Lrl(Classifier):
         """The loss of ``outputs``."""
         share = F.adaptive_avg_pool2d(batch.mask, self.grid).flatten(1)
         target = 1 - (share[:, :, None] - share[:, None]).abs()
+        with torch.autocast(batch.mask.device.type, enabled=False):  # which refuses it on a GPU, float32 or not
+            mask = F.binary_cross_entropy(outputs["mask_pred"].float(), batch.mask)
         parts = {
             "cls": F.cross_entropy(outputs["logits"], batch.label),
-            "mask": F.binary_cross_entropy(outputs["mask_pred"].float(), batch.mask),
+            "mask": mask,
             "similarity": F.mse_loss(outputs["sim"], target),
         }
         return Losses(sum(parts.values()), parts)
