@@ -75,7 +75,7 @@ def adam(
 def sgd(
     params: list[nn.Parameter], lr: float, momentum: float = 0.9, weight_decay: float = 0.0, nesterov: bool = False
 ) -> torch.optim.SGD:
-    """SGD with momentum. Not fused: that fails where a parameter gets its first gradient after others (thawed parts)."""
+    """SGD with momentum. Not fused, which fails where a parameter gets its first gradient after others did."""
     return torch.optim.SGD(params, lr, momentum, weight_decay=weight_decay, nesterov=nesterov)
 
 
