@@ -35,11 +35,16 @@ LONG = ("ftcn", "videomae")
 FEW = {"max_steps": 12, "precision": "bf16", "data": {"batch_size": 1, "frames_train": 1}}
 PLANS = {
     **dict.fromkeys(IMAGE, {}),
-    "sbi": {"max_steps": 96},  # half of its pictures are fakes, so that nothing is gained by guessing their share
+    "sbi": {"max_steps": 200},  # half of its pictures are fakes, so that nothing is gained by guessing their share
     **dict.fromkeys(LARGE, FEW),
     **dict.fromkeys(LONG, {**FEW, "data": {**FEW["data"], "root": str(DATASETS / "demo_long")}}),
-    "gend": {**FEW, "max_steps": 24, "data": {**FEW["data"], "batch_size": 2}},  # compares pairs
-    "altfreezing": {**FEW, "max_steps": 16, "data": {**FEW["data"], "batch_size": 4}},  # its rate is for larger batches
+    "gend": {**FEW, "max_steps": 24, "data": {**FEW["data"], "batch_size": 4}},  # how far faces are apart needs several
+    "altfreezing": {  # the rate that its warm-up begins with
+        **FEW,
+        "max_steps": 24,
+        "data": {**FEW["data"], "batch_size": 4},
+        "optim": {"rule": {"lr": 5e-3}},
+    },
 }
 """Detector -> what its run changes of ``config/protocol/short.yaml``."""
 DEMO = DATASETS / "demo" / "manifests"
