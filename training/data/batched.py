@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from training.core.devices import on_device_of
 from training.data.batched_jpeg import jpeg
 from training.data.looks import Look
 
@@ -55,8 +56,8 @@ def _moved(values: Tensor, matrices: np.ndarray) -> Tensor:
     height, width = values.shape[-2:]
     y, x = torch.meshgrid(*(torch.arange(n, device=values.device) for n in (height, width)), indexing="ij")
     places = torch.stack([x, y, torch.ones_like(x)], -1).float()  # (H, W, 3)
-    sources = torch.einsum("hwk,nik->nhwi", places, _tensor(inverse, values))
-    grid = sources * (2 / torch.tensor([width - 1, height - 1], device=values.device)) - 1
+    sources = torch.einsum("hwk,nik->nhwi", places, on_device_of(values, inverse))
+    grid = sources * on_device_of(values, [2 / (width - 1), 2 / (height - 1)]) - 1
     return F.grid_sample(values, grid, padding_mode="reflection", align_corners=True).round()
 
 
@@ -64,7 +65,7 @@ def _blurred(values: Tensor, settings: np.ndarray) -> Tensor:
     """Each picture under its Gaussian kernel, first along columns, then along rows."""
     kernels = [_kernel(int(side), sigma) for side, sigma in settings]
     radius = max(map(len, kernels)) // 2
-    taps = _tensor(np.stack([np.pad(kernel, radius - len(kernel) // 2) for kernel in kernels]), values)
+    taps = on_device_of(values, [np.pad(kernel, radius - len(kernel) // 2) for kernel in kernels])
     for axis in (2, 3):
         size = values.shape[axis]
         padded = F.pad(values, [0, 0, radius, radius] if axis == 2 else [radius, radius, 0, 0], mode="reflect")
@@ -79,7 +80,7 @@ def _kernel(side: int, sigma: float) -> np.ndarray:
 
 
 def _lit(values: Tensor, settings: np.ndarray) -> Tensor:
-    gain, shift = _tensor(settings, values).view(-1, 2, 1, 1, 1).unbind(1)
+    gain, shift = on_device_of(values, settings).view(-1, 2, 1, 1, 1).unbind(1)
     return (values * gain + shift).clamp(0, 255).floor()
 
 
@@ -91,13 +92,9 @@ def _recolored(values: Tensor, shifts: np.ndarray) -> Tensor:
     sixth = torch.stack([green - blue, 2 * spread + blue - red, 4 * spread + red - green]).gather(0, which[None])[0]
     hue = torch.where(spread > 0, 30 * sixth / spread.clamp(min=1), 0).round() % 180
     saturation = (255 * spread / value.clamp(min=1)).round()
-    by = _tensor(shifts, values).view(-1, 3, 1, 1).unbind(1)
+    by = on_device_of(values, shifts).view(-1, 3, 1, 1).unbind(1)
     hue = ((hue + by[0]) % 180).floor()
     saturation, value = (((x + d).clamp(0, 255)).floor() for x, d in ((saturation, by[1]), (value, by[2])))
-    ramps = (torch.tensor([5.0, 3.0, 1.0], device=values.device).view(3, 1, 1) + (hue / 30)[:, None]) % 6
+    ramps = (on_device_of(values, [5, 3, 1]).view(3, 1, 1) + (hue / 30)[:, None]) % 6
     dimmed = torch.minimum(ramps, 4 - ramps).clamp(0, 1)
     return (value[:, None] * (1 - saturation[:, None] / 255 * dimmed)).round()
-
-
-def _tensor(numbers: np.ndarray, like: Tensor) -> Tensor:
-    return torch.from_numpy(numbers.astype(np.float32)).to(like.device, non_blocking=True)

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from training.core.devices import on_device_of
+
 BLOCK = 8
 TO_YCC = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
 """Without the offset of 128 of both colors (JFIF 1.02, page 3)."""
@@ -39,7 +41,7 @@ def jpeg(values: Tensor, quality: np.ndarray) -> Tensor:
 
 def _quantized(values: Tensor, tables: np.ndarray) -> Tensor:
     """``values (N, C, H, W)`` whose blocks' cosine coefficients are multiples of ``tables (N, 8, 8)``."""
-    cosines, steps = _tensor(_COSINES, values), _tensor(tables, values)[:, None, None, :, None]
+    cosines, steps = on_device_of(values, _COSINES), on_device_of(values, tables)[:, None, None, :, None]
     blocks = values.unflatten(3, (-1, BLOCK)).unflatten(2, (-1, BLOCK))  # (N, C, rows, 8, columns, 8)
     found = torch.einsum("ui,vj,ncrisj->ncrusv", cosines, cosines, blocks)
     kept = (found / steps).round() * steps
@@ -54,11 +56,7 @@ def _tables(base: str, quality: np.ndarray) -> np.ndarray:
 
 
 def _mixed(matrix: np.ndarray, values: Tensor) -> Tensor:
-    return torch.einsum("kc,nchw->nkhw", _tensor(matrix, values), values)
-
-
-def _tensor(numbers: np.ndarray, like: Tensor) -> Tensor:
-    return torch.from_numpy(numbers.astype(np.float32)).to(like.device, non_blocking=True)
+    return torch.einsum("kc,nchw->nkhw", on_device_of(values, matrix), values)
 
 
 _COSINES = np.cos(np.outer(np.arange(BLOCK), 2 * np.arange(BLOCK) + 1) * np.pi / (2 * BLOCK)) / 2

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from training.core.devices import on_device_of
 from training.core.errors import ConfigError
 from training.core.types import Batch
 from training.data.batched import changed
@@ -36,7 +37,7 @@ class Prepare:
         """``(..., 3, H, W)`` uint8 to normalized float32; ``(N, d)`` features as they are."""
         if image.ndim == 2:
             return image
-        mean, std = (torch.tensor(v, device=image.device).view(3, 1, 1) for v in (self.mean, self.std))
+        mean, std = (on_device_of(image, v).view(3, 1, 1) for v in (self.mean, self.std))
         fast = torch.channels_last if image.ndim == 4 and image.is_cuda else torch.contiguous_format
         return (image.to(torch.float32, memory_format=fast) / 255).sub_(mean).div_(std)
 
