@@ -88,8 +88,8 @@ def fake_prob(logits: Tensor, real_class: int | None) -> Tensor:
 
 def labelled_cross_entropy(logits: Tensor, batch: Batch) -> Tensor:
     """Cross-entropy of the labelled rows; zero where there are none."""
-    known = batch.labelled
-    return F.cross_entropy(logits[known], batch.method[known]) if known.any() else logits.sum() * 0
+    known = batch.labelled.nonzero().flatten()
+    return F.cross_entropy(logits[known], batch.method[known]) if len(known) else logits.sum() * 0
 
 
 def sum_of(parts: dict[str, Tensor], **weights: float) -> Losses:

@@ -32,7 +32,7 @@ class PseudoLabel(Attribution):
         """The class's equation; labelled pictures are seen in their weak view."""
         if batch.view is None or batch.index is None:
             raise ContractError("needs two views of each picture: data.recipe: {name: open_world, view: true}")
-        hidden = ~batch.labelled
+        hidden = (~batch.labelled).nonzero().flatten()
         weak, strong = (self.outputs(image)["logits"] for image in (batch.image, batch.view))
         trusted = self.rule(weak[hidden].detach(), batch.index[hidden])
         parts = {

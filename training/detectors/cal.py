@@ -112,18 +112,19 @@ class Cal(Attribution):
         if self.training:
             self.confidences.add(weak, strong)
             self.usage += torch.bincount(weak.argmax(1), minlength=len(self.usage))
-        known, both = batch.labelled, torch.stack([weak, strong]) / self.student
+        known, hidden = (rows.nonzero().flatten() for rows in (batch.labelled, ~batch.labelled))
+        both = torch.stack([weak, strong]) / self.student
         target = batch.method[known].repeat(2)
         start = (self.progress.epoch + 1) / self.progress.epochs
         thresholds = self.gamma, self.confidences.novel
         parts = {
-            "cls": F.cross_entropy(both[:, known].flatten(0, 1), target) if known.any() else weak.sum() * 0,
+            "cls": F.cross_entropy(both[:, known].flatten(0, 1), target) if len(known) else weak.sum() * 0,
             "regularization": unused_entropy(both.flatten(0, 1)) / 2,
             "acr": weak.sum() * 0,
             "ccr": consistency(weak / self.teacher, strong / self.student, start),
         }
         if self.progress.epoch >= self.patience:
-            parts["acr"] = asymmetric(weak[~known], self.student, self.num_known, thresholds)
+            parts["acr"] = asymmetric(weak[hidden], self.student, self.num_known, thresholds)
         return sum_of(parts, ccr=self.consistency)
 
     @torch.no_grad()

@@ -119,7 +119,7 @@ class Cdal(ContrastivePseudo):
     def objective(self, outputs: dict[str, Tensor], batch: Batch, gumbel: Tensor) -> Losses:
         """The base's loss and what is added; see :meth:`ContrastivePseudo.objective`."""
         base = super().objective(outputs, batch, gumbel).parts
-        known = batch.labelled
+        known = batch.labelled.nonzero().flatten()
         label = batch.method[known]
         added = sum(self._against(outputs[raw][known], outputs[aux][known], label) for raw, aux in PAIRS)
         return sum_of(base | {"counterfactual": added, "match": outputs["match"]}, **self.weights)

@@ -96,11 +96,11 @@ class Iid(Classifier):
         if batch.person.max() >= len(self.persons.weight):
             raise ContractError(f"iid: the data has {batch.person.max() + 1} or more persons; raise detector.persons")
         outputs = self.outputs(batch.image, batch.face_embedding)
-        known = batch.person >= 0
+        known = (batch.person >= 0).nonzero().flatten()
         angles = self.persons(outputs["embed"][known], batch.person[known])
         parts = {
             "cls": squashed_cross_entropy(outputs["logits"], batch.label),
-            "implicit": F.cross_entropy(angles, batch.person[known], reduction="sum") / known.sum().clamp_min(1),
+            "implicit": F.cross_entropy(angles, batch.person[known], reduction="sum") / max(len(known), 1),
             "explicit": identity_contrast(outputs["embed"], outputs["id_feat"], batch.label),
         }
         return Losses(sum(self.weights[name] * part for name, part in parts.items()), parts)

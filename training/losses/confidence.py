@@ -35,8 +35,8 @@ def asymmetric(logits: Tensor, temperature: float, known: int, thresholds: tuple
     ``thresholds`` of confidence, at ``temperature``: of the first ``known`` classes, and of the others.
     """
     confidence, label = (logits.detach() / temperature).softmax(1).max(1)
-    keep = torch.where(label < known, confidence >= thresholds[0], confidence >= thresholds[1])
-    return F.cross_entropy(logits[keep], label[keep]) if keep.any() else logits.sum() * 0
+    keep = torch.where(label < known, confidence >= thresholds[0], confidence >= thresholds[1]).nonzero().flatten()
+    return F.cross_entropy(logits[keep], label[keep]) if len(keep) else logits.sum() * 0
 
 
 class Confidences(nn.Module):

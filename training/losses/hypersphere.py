@@ -21,8 +21,8 @@ def alignment(z: Tensor, label: Tensor) -> Tensor:
         label: ``(N,)``.
     """
     first, second = _pairs(z)
-    same = label[first] == label[second]
-    if not same.any():
+    same = (label[first] == label[second]).nonzero().flatten()
+    if not len(same):
         return z.sum() * 0
     return (z[first[same]] - z[second[same]]).square().sum(1).mean()
 

@@ -58,7 +58,8 @@ def multibox(
     counted = positive | hardest(error, positive, negatives, of_real)
     number = positive.sum().clamp_min(len(boxes))
     away = F.smooth_l1_loss(location.float(), codes, reduction="none").sum(-1)
-    return away[positive].sum() / number, error[counted].sum() / number
+    matched, learned = (which.nonzero(as_tuple=True) for which in (positive, counted))
+    return away[matched].sum() / number, error[learned].sum() / number
 
 
 def hardest(error: Tensor, positive: Tensor, negatives: int, of_real: int) -> Tensor:

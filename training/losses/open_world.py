@@ -63,8 +63,8 @@ def gumbel_like(logits: Tensor) -> Tensor:
 def same_label_partner(label: Tensor) -> Tensor:
     """Per row of ``label`` (L,) a random other row of the same label; the row itself where it is the only one."""
     other = (label[:, None] == label) & ~torch.eye(len(label), dtype=torch.bool, device=label.device)
-    alone = ~other.any(1)
-    other[alone, alone.nonzero().flatten()] = True
+    alone = (~other.any(1)).nonzero().flatten()
+    other[alone, alone] = True
     return torch.multinomial(other.float(), 1).squeeze(1)
 
 
@@ -80,16 +80,14 @@ def contrastive_pseudo(
         trusted: ``(N,)`` which unlabelled rows learn from their pseudo-label.
         gumbel: ``(N, classes)`` noise.
     """
-    known = batch.labelled
+    known, hidden = (rows.nonzero().flatten() for rows in (batch.labelled, ~batch.labelled))
     partner = neighbor.clone()
-    rows = known.nonzero().flatten()
-    if len(rows):
-        partner[rows] = rows[same_label_partner(batch.method[rows])]
-    hidden = ~known
+    if len(known):
+        partner[known] = known[same_label_partner(batch.method[known])]
     pseudo = soft_pseudo(logits[hidden], gumbel[hidden]) * trusted[hidden]
     return {
         "cls": margin_cross_entropy(logits[known], batch.method[known], MARGIN),
         "pairs": pair_agreement(logits, partner),
-        "pseudo": pseudo.sum() / hidden.sum().clamp_min(1),
+        "pseudo": pseudo.sum() / max(len(hidden), 1),
         "entropy": mean_entropy(logits),
     }

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.core.devices import on_device_of
+
 
 class AttentionMaps(nn.Module):
     """Features ``(N, dim, h, w)`` -> ``maps`` attention maps ``(N, maps, h, w)``, positive and zero at the border."""
@@ -94,9 +96,9 @@ class RegionIndependence(nn.Module):
         """The loss; moves the centers. Their new place has a gradient, which the rate shrinks and we grow again."""
         values = F.normalize(attention_pool(coarse, maps).float(), dim=2)
         centers = self.centers + self.rate * (values - self.centers).mean(0)
-        margin = torch.tensor(self.margins, device=label.device)[label]
+        margin = on_device_of(label, self.margins)[label]
         near = ((values - centers.detach()).norm(dim=2) - margin[:, None]).relu().mean()
-        first, second = torch.triu_indices(len(centers), len(centers), 1)
+        first, second = torch.triu_indices(len(centers), len(centers), 1, device=centers.device)
         between = (self.apart - (centers[first] - centers[second]).norm(dim=1)).relu().sum()
         self.centers.copy_(centers.detach())
         return near + between / len(centers) / self.rate

@@ -81,15 +81,15 @@ class FrequencyAttention(nn.Module):
         """``(N, 3, H, W)`` to ``(N, 1, cells, cells)`` in (0, 1)."""
         # The spectrum's sums are too large for half precision.
         with torch.autocast(image.device.type, enabled=False):
-            rows, columns = (cosines(size).to(image.device) for size in image.shape[2:])
+            rows, columns = (cosines(size, image.device) for size in image.shape[2:])
             spectrum = rows @ image.float() @ columns.T
             picture = inverse(rows) @ (spectrum * self.mask(spectrum).sigmoid()) @ inverse(columns).T
         return grid_pool(picture.mean(1, keepdim=True).sigmoid(), self.cells)
 
 
-def cosines(size: int) -> Tensor:
+def cosines(size: int, device: torch.device | None = None) -> Tensor:
     """``(size, size)`` matrix of the unnormalized DCT-II: ``2 cos(pi (2 n + 1) k / (2 size))`` at row k, column n."""
-    n = torch.arange(size, dtype=torch.float64)
+    n = torch.arange(size, dtype=torch.float64, device=device)
     return (2 * torch.cos(torch.pi * (2 * n + 1) * n[:, None] / (2 * size))).float()
 
 

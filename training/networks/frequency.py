@@ -12,13 +12,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.core.devices import on_device_of
+
 STEM = (32, 64, 128)
 JOINED = 256
 
 
 def luma(image: Tensor) -> Tensor:
     """BT.601 luma ``(N, 1, H, W)`` of RGB ``(N, 3, H, W)``."""
-    return (image * image.new_tensor([0.299, 0.587, 0.114]).view(3, 1, 1)).sum(1, keepdim=True)
+    return (image * on_device_of(image, [0.299, 0.587, 0.114], image.dtype).view(3, 1, 1)).sum(1, keepdim=True)
 
 
 def fft_high_pass(image: Tensor, cutoff: float = 0.25, softness: float = 0.05) -> Tensor:
@@ -61,8 +63,8 @@ def edge_maps(image: Tensor) -> Tensor:
     """
     y = luma(image)
     residual = (y - binomial_blur(y)).abs()
-    row = y.new_tensor([1.0, 2.0, 1.0]) / 8
-    column = y.new_tensor([-1.0, 0.0, 1.0])
+    row = on_device_of(y, [1, 2, 1], y.dtype) / 8
+    column = on_device_of(y, [-1, 0, 1], y.dtype)
     sobel_x = torch.outer(row, column)
     gradient = F.conv2d(F.pad(y, (1, 1, 1, 1), mode="reflect"), torch.stack([sobel_x, sobel_x.T])[:, None])
     maps = torch.cat([residual, gradient.norm(dim=1, keepdim=True)], dim=1)
@@ -71,7 +73,7 @@ def edge_maps(image: Tensor) -> Tensor:
 
 def binomial_blur(image: Tensor) -> Tensor:
     """``image (N, 1, H, W)`` smoothed with the 5x5 binomial filter, borders reflected."""
-    row = image.new_tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
+    row = on_device_of(image, [1, 4, 6, 4, 1], image.dtype) / 16
     return F.conv2d(F.pad(image, (2, 2, 2, 2), mode="reflect"), torch.outer(row, row)[None, None])
 
 

@@ -80,8 +80,8 @@ class IdentityDiscriminator(nn.Module):
         """Mean cross entropy of the rows ``feature (N, dim)`` whose ``person (N,)`` is known (not -1), and the share of
         them that are named rightly; 0 if none is known.
         """
-        known = person >= 0
+        known = (person >= 0).nonzero().flatten()
         logits, person = self.layers(reverse_gradient(feature, self.reversal))[known], person[known]
-        count = known.sum().clamp_min(1)
+        count = max(len(known), 1)
         right = (logits.detach().argmax(1) == person).sum()
         return F.cross_entropy(logits, person, reduction="sum") / count, right / count

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.core.devices import on_device_of
 from training.networks.efficientnet import B4_DEPTH, timm_key
 
 TURN, ZOOM = math.radians(30), 0.2
@@ -73,7 +74,7 @@ def hardest_example(z: Tensor, domain: Tensor) -> Tensor:
 
 def affine(z: Tensor) -> Tensor:
     """Each map turned and scaled around its center by random amounts; what comes from outside repeats the border."""
-    angle, scale = (torch.rand(2, len(z), device=z.device) * 2 - 1) * z.new_tensor([[TURN], [ZOOM]])
+    angle, scale = (torch.rand(2, len(z), device=z.device) * 2 - 1) * on_device_of(z, [[TURN], [ZOOM]], z.dtype)
     cosine, sine = angle.cos() / (1 + scale), angle.sin() / (1 + scale)
     zero = torch.zeros_like(angle)
     matrix = torch.stack([cosine, -sine, zero, sine, cosine, zero], 1).view(-1, 2, 3)
@@ -91,5 +92,5 @@ def across_domains(z: Tensor, domain: Tensor) -> Tensor:
     lonely = other.sum(1, keepdim=True) == 0
     partner = torch.multinomial(torch.where(lonely, torch.eye(len(z), device=z.device), other), 1).squeeze(1)
     peak = 0.5 + 1.5 * torch.rand(len(z), device=z.device)
-    share = torch.distributions.Beta(peak, peak).sample()[:, None, None, None]
+    share = torch.distributions.Beta(peak, peak, validate_args=False).sample()[:, None, None, None]
     return share * z + (1 - share) * z[partner]
