@@ -8,21 +8,18 @@ and reports from what is recorded, without any run. Its order says nothing about
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.figures import Measured, write_figures
 from benchmarks.packed import RUNS, pack, unpack
 from training.core.cli import add_debug, run_entry
 from training.core.paths import ROOT, atomic, shown
-from training.engine.results import METRICS, read_json, write_json
+from training.engine.results import METRICS, read_json
 
 RESULTS = ROOT / "benchmarks" / "results" / "leaderboard"
-RECORDED = {
-    "detection": ("video/auc", "frame/auc"),
-    "attribution": ("frame/all_acc", "frame/known_acc", "frame/novel_acc"),
-}
-"""Figures that ``reproduce.py`` compares with."""
+RECORDED = ("video/auc", "frame/auc", "frame/all_acc", "frame/known_acc", "frame/novel_acc")
+"""Figures, of detection and of attribution, that ``reproduce.py`` compares with."""
 
 
 def main(argv: list[str]) -> int:
@@ -94,25 +91,15 @@ def rebuild(source: Path, output: Path, detectors: Sequence[str] | None = None) 
 
 
 def _write_figures(output: Path, boards: list[Path]) -> None:
-    """What ``reproduce.py`` reads: a line per figure, and the conditions behind the hashes."""
-    from training.recorded import ABOUT, COLUMNS, FIGURES
-
-    lines = []
-    for run in read_json(output / RUNS)["runs"]:
+    """What ``reproduce.py`` reads, per task."""
+    recorded = read_json(output / RUNS)
+    measured = []
+    for run in recorded["runs"]:
         board = next(path for path in boards if path.name == run["task"])
-        tree = read_json(board / run["detector"] / f"seed_{run['seed']}" / METRICS)
+        sets = read_json(board / run["detector"] / f"seed_{run['seed']}" / METRICS)["sets"]
         name = run["detector"] if run["seed"] == 1 else f"{run['detector']}/seed_{run['seed']}"
-        for test_set, found in tree["sets"].items():
-            for metric in RECORDED[run["task"]]:
-                figure = found["metrics"][metric]
-                bounds = [figure["value"], figure.get("low"), figure.get("high")]
-                rounded = ["" if value is None else f"{value:.6f}" for value in bounds]
-                lines.append([name, run["detector"], run["seed"], test_set, metric, *rounded, found["protocol"]])
-    with atomic(output / FIGURES) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(line for line in lines if line[5])
-    write_json(output / ABOUT, {"conditions": read_json(output / RUNS)["conditions"]})
+        measured.append(Measured(name, run["detector"], run["seed"], sets))
+    write_figures(output, measured, RECORDED, {"conditions": recorded["conditions"]})
 
 
 if __name__ == "__main__":

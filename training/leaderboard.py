@@ -23,16 +23,19 @@ SEEDS = (1, 2, 3)
 PROTOCOLS = {Task.DETECTION: "leaderboard", Task.ATTRIBUTION: "leaderboard_attribution"}
 RATE = {"optim": {"rule": {"lr": 2.0e-3}}}
 """Of tiny networks from random weights; the methods' own rates are for large pretrained ones."""
+SLOWER = ("altfreezing", "efficientnetb4", "ftcn", "i3d", "multi_attention", "recce", "sia", "sta", "ucf", "videomae")
+SLOWEST = ("caddm", "facexray", "forensics_adapter", "iid", "lrl", "lsda", "meso4", "meso4Inception", "sbi", "stil")
+"""Large even when tiny, or their samples take long to make: blended, deformed, in groups of all forgeries."""
+SHORT_CLIPS = {"backbone": {"frames": 8}, "data": {"recipe": {"length": 8}}}
+"""The demo's videos have ten frames."""
 PLANS: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(SLOWER, {"max_steps": 120}),
+    **dict.fromkeys(SLOWEST, {"max_steps": 40}),
     "kmeans": {"optim": {"rule": {"lr": 0.1}, "schedule": "constant"}},  # a step of it is no gradient step
     "knn": {"optim": {"rule": {"lr": 0.1}, "schedule": "constant"}},
-    # Their samples take long to make: blended, deformed, in groups of all forgeries.
-    "sbi": {"max_steps": 20},
-    "caddm": {"max_steps": 20},
-    "lsda": {"max_steps": 5, "data": {"batch_size": 2}},
-    # The demo's videos have ten frames.
-    "ftcn": {"backbone": {"frames": 8}, "data": {"recipe": {"length": 8}}},
-    "videomae": {"backbone": {"frames": 8}, "data": {"recipe": {"length": 8}}},
+    "lsda": {"max_steps": 40, "data": {"batch_size": 2}},
+    "ftcn": {**SHORT_CLIPS, "max_steps": 120},
+    "videomae": {**SHORT_CLIPS, "max_steps": 120},
 }
 """What single methods need beside RATE."""
 
@@ -62,9 +65,10 @@ class Entry:
     @property
     def settings(self) -> dict[str, Any]:
         """What the board changes of the method's YAML: tiny networks, of which all is trained."""
-        tiny = zoo.overlay(read_yaml(find_yaml(self.detector, "detector")), weights="random", size="tiny")
+        own = read_yaml(find_yaml(self.detector, "detector"))
+        tiny = zoo.overlay(own, weights="random", size="tiny")
         layers = Layers()
-        for tree in (_untuned(tiny), RATE, PLANS.get(self.detector, {}), {"seed": self.seed}):
+        for tree in (_untuned(tiny), _paired(own), RATE, PLANS.get(self.detector, {}), {"seed": self.seed}):
             layers.add_tree(tree, "the leaderboard")
         return layers.tree
 
@@ -96,3 +100,8 @@ def entries(detectors: list[str] | None = None, seeds: tuple[int, ...] = SEEDS) 
 def _untuned(tiny: dict[str, Any]) -> dict[str, Any]:
     """Random networks that are frozen but for a part would learn nothing: all of a backbone is trained."""
     return {**tiny, "backbone": {**tiny["backbone"], "tune": "full"}} if "backbone" in tiny else tiny
+
+
+def _paired(own: dict[str, Any]) -> dict[str, Any]:
+    """What has no recipe of its own sees each fake beside a real frame of its source: plain frames teach in hours."""
+    return {} if "recipe" in own.get("data", {}) else {"data": {"recipe": {"name": "pairs", "match": "source"}}}

@@ -12,6 +12,7 @@ from benchmarks.leaderboard import RESULTS, rebuild
 from benchmarks.packed import RUNS, SCORES, pack, unpack
 from tests.unit.fabricated import scores, write_run
 from training.core.conditions import protocol_hash
+from training.core.paths import ROOT
 from training.core.registry import DETECTORS
 from training.engine.results import METRICS, Scores, read_json, scores_path, write_json
 from training.leaderboard import Entry
@@ -32,6 +33,18 @@ def test_the_record_is_small_and_names_methods_and_protocols_that_there_are() ->
         row = find(f"leaderboard/{name}", known)
         assert row.protocol == Entry(run["detector"], run["seed"]).protocol and row.settings["seed"] == run["seed"]
         assert {figure.protocol for figure in row.figures} <= set(tree["conditions"])
+
+
+def test_the_demos_row_is_what_readme_shows_under_protocols_with_their_conditions() -> None:
+    row = find("demo/clip_freq", rows())
+    assert {figure.protocol for figure in row.figures} == set(row.conditions)
+    assert all(protocol_hash(conditions) == hashed for hashed, conditions in row.conditions.items())
+    assert {figure.metric for figure in row.figures} == {"video/auc", "frame/auc"}
+    lines = (ROOT / "README.md").read_text().splitlines()
+    for metric, shown in (("video/auc", "video AUC"), ("frame/auc", "frame AUC")):
+        cells = next(line.split("|")[2:] for line in lines if line.startswith(f"| {shown} "))
+        values = [figure.value for figure in row.figures if figure.metric == metric]
+        assert [cell.split()[0] for cell in cells[: len(values)]] == [f"{value:.3f}" for value in values]
 
 
 def test_figures_tables_and_reports_are_rebuilt_from_scores(tmp_path: Path) -> None:
