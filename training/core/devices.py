@@ -10,4 +10,5 @@ from torch import Tensor
 
 def on_device_of(like: Tensor, numbers: ArrayLike, dtype: torch.dtype = torch.float32) -> Tensor:
     """``numbers`` where ``like`` lies. ``torch.tensor(device=)`` would wait until a GPU has done all it was asked."""
-    return torch.as_tensor(np.asarray(numbers), dtype=dtype).to(like.device, non_blocking=True)
+    here = torch.as_tensor(np.asarray(numbers), dtype=dtype)
+    return (here.pin_memory() if like.is_cuda else here).to(like.device, non_blocking=True)

@@ -234,6 +234,7 @@ class RunFolder:
 
     def _save_state(self) -> None:
         """Called by all processes, since each draws its own dropout."""
+        self.update.finite.settle()
         if not self.save_ckpt:
             return
         randomness = distributed.gather(_randomness())

@@ -64,6 +64,7 @@ def fit(
             run.stepped(update, losses)
             if run.position.step >= total:
                 break
+        update.finite.settle()
         distributed.add_up(detector, detector.added_up)
         distributed.share_statistics(detector)
         detector.on_epoch_end(progress)

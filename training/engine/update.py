@@ -17,6 +17,7 @@ from training.core.schema import OptimConfig
 from training.core.types import Losses
 from training.detectors.base import Detector
 from training.engine.distributed import average_gradients
+from training.engine.finite import FiniteLosses
 from training.engine.optimizers import RULES
 from training.engine.schedules import SCHEDULES
 
@@ -30,6 +31,7 @@ class Update:
     def __init__(self, detector: Detector, cfg: OptimConfig, who: str, precision: torch.dtype | None = None) -> None:
         self.detector, self.precision, self.who = detector, precision, who
         self.clip_norm, self.clip_value = cfg.clip_norm, cfg.clip_value
+        self.finite = FiniteLosses(who)
         self.params = detector.param_groups()
         for name in cfg.groups:
             if name not in self.params:
@@ -81,7 +83,7 @@ class Update:
             with self._autocast(params[0].device), _frozen_running_stats(self.detector, bool(passes)):
                 losses = loss_fn()
             losses.total.backward()
-            self._check(losses)  # only now, since to look at it is to wait for the device
+            self.finite.check(losses)  # only now: on a CPU the loss is known, on a GPU there is work to go on with
             self._finish(params, self._rows)
             passes.append(losses)
             return losses.total
@@ -103,7 +105,7 @@ class Update:
             losses = loss_fn()
         # Gradients of other groups, whose steps come at other times, must not grow.
         (losses.total * self._rows).backward(inputs=params)
-        self._check(losses)
+        self.finite.check(losses)
         held.batches, held.rows = held.batches + 1, held.rows + self._rows
         if held.batches == self._every or self._last:
             for p in params:
@@ -155,14 +157,6 @@ class Update:
             raise ContractError(f"{self.who}: parameter group '{name}' is empty: nothing would learn")
         params = {**cfg.rule.params, **cfg.groups.get(name, {})}
         return instantiate(RULES[cfg.rule.name], params, {"params": self.params[name]}, cfg.rule.at)
-
-    def _check(self, losses: Losses) -> None:
-        if not torch.isfinite(losses.total):
-            parts = ", ".join(f"{k} {float(v):.4g}" for k, v in losses.parts.items())
-            raise ContractError(
-                f"{self.who}: the loss is {losses.total.item()}{f' ({parts})' if parts else ''}; "
-                "try a lower learning rate or optim.clip_norm; the last good checkpoint is kept"
-            )
 
     def _autocast(self, device: torch.device) -> contextlib.AbstractContextManager:
         return torch.autocast(device.type, self.precision) if self.precision else contextlib.nullcontext()
