@@ -12,6 +12,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from training.core.collective import collective
+from training.core.devices import on_device_of
 
 
 def start(device: torch.device) -> None:
@@ -94,13 +95,14 @@ def average_gradients(params: Iterable[nn.Parameter], rows: int) -> None:
         return
     params = list(params)
     grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in params]
-    used = torch.tensor([p.grad is not None for p in params], dtype=torch.float32, device=grads[0].device)
-    count = torch.tensor([float(rows)], device=used.device)
-    flat = torch.cat([count, used, *(g.float().flatten() * rows for g in grads)])
+    mine = [p.grad is not None for p in params]
+    told = on_device_of(grads[0], [rows, *mine])
+    flat = torch.cat([told, *(g.float().flatten() * rows for g in grads)])
     with collective():
         dist.all_reduce(flat)
     count, used, *sums = flat.split([1, len(params), *(g.numel() for g in grads)])
-    for p, anyone, total in zip(params, used.tolist(), sums, strict=True):
+    # What is used here is used by someone: only to know of the rest is the device waited for.
+    for p, anyone, total in zip(params, mine if all(mine) else used.tolist(), sums, strict=True):
         p.grad = (total / count).view_as(p).to(p.dtype) if anyone else None
 
 
@@ -108,7 +110,7 @@ def mean(value: Tensor, rows: int) -> Tensor:
     """The mean of a scalar over processes, weighted by rows."""
     if not _active():
         return value
-    pair = torch.stack([value.detach().float() * rows, torch.tensor(float(rows), device=value.device)])
+    pair = torch.stack([value.detach().float() * rows, on_device_of(value, rows)])
     with collective():
         dist.all_reduce(pair)
     return pair[0] / pair[1]
