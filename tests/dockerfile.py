@@ -2,7 +2,8 @@
 
 ROOT is an unpacked base system, such as ``debootstrap --variant=minbase bookworm ROOT`` leaves. RUN, COPY, ENV, USER
 and WORKDIR do there what they do in Docker; last comes the health check, as the image's user. What a machine needs to
-reach package registries is brought in by ``--mount``, ``--copy`` and ``--env``; CUDA is not part of it.
+reach package registries is brought in by ``--mount``, ``--copy`` and ``--env`` (certificates under a name of their own:
+the image installs its own list); CUDA is not part of it. Seen to its end on Debian 12 and on Ubuntu 24.04.
 """
 
 from __future__ import annotations
