@@ -23,19 +23,22 @@ SEEDS = (1, 2, 3)
 PROTOCOLS = {Task.DETECTION: "leaderboard", Task.ATTRIBUTION: "leaderboard_attribution"}
 RATE = {"optim": {"rule": {"lr": 2.0e-3}}}
 """Of tiny networks from random weights; the methods' own rates are for large pretrained ones."""
-SLOWER = ("altfreezing", "efficientnetb4", "ftcn", "i3d", "multi_attention", "recce", "sia", "sta", "ucf", "videomae")
-SLOWEST = ("caddm", "facexray", "forensics_adapter", "iid", "lrl", "lsda", "meso4", "meso4Inception", "sbi", "stil")
+SLOWER = ("altfreezing", "clip_freq", "ftcn", "i3d", "multi_attention", "recce", "sia", "sta", "ucf", "videomae")
+SLOWEST = (
+    ("caddm", "efficientnetb4", "facexray", "forensics_adapter", "iid", "lrl", "lsda", "meso4", "meso4Inception")
+    + ("sbi", "stil")
+)  # fmt: skip
 """Large even when tiny, or their samples take long to make: blended, deformed, in groups of all forgeries."""
 SHORT_CLIPS = {"backbone": {"frames": 8}, "data": {"recipe": {"length": 8}}}
 """The demo's videos have ten frames."""
 PLANS: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(SLOWER, {"max_steps": 120}),
-    **dict.fromkeys(SLOWEST, {"max_steps": 40}),
+    **dict.fromkeys(SLOWER, {"max_steps": 100}),
+    **dict.fromkeys(SLOWEST, {"max_steps": 30}),
     "kmeans": {"optim": {"rule": {"lr": 0.1}, "schedule": "constant"}},  # a step of it is no gradient step
     "knn": {"optim": {"rule": {"lr": 0.1}, "schedule": "constant"}},
-    "lsda": {"max_steps": 40, "data": {"batch_size": 2}},
-    "ftcn": {**SHORT_CLIPS, "max_steps": 120},
-    "videomae": {**SHORT_CLIPS, "max_steps": 120},
+    "lsda": {"max_steps": 30, "data": {"batch_size": 2}},
+    "ftcn": {**SHORT_CLIPS, "max_steps": 100},
+    "videomae": {**SHORT_CLIPS, "max_steps": 100},
 }
 """What single methods need beside RATE."""
 

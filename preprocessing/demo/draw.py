@@ -25,6 +25,8 @@ from training.core.cli import add_debug, run_entry
 from training.core.errors import ConfigError
 from training.core.paths import atomic, shown
 
+DRAWING = 3
+"""Raised when the same size and seed draw other pictures: finished files of an older drawing are not mixed with new."""
 STAMP, PORTRAITS_STAMP = "demo.json", "attribution.json"
 
 
@@ -34,7 +36,7 @@ def draw(output: Path, size: str = "small", seed: int = 0, workers: int = 2) -> 
     Raises ConfigError when the folder holds another demo, or data that no demo drew.
     """
     plan = make_plan(SIZES[size], seed)
-    _claim(output, STAMP, (FORENSICS, CELEB), {"size": size, "seed": seed})
+    _claim(output, STAMP, (FORENSICS, CELEB), {"size": size, "seed": seed, "drawing": DRAWING})
     for name, text in plan.texts.items():
         _write_text(output / name, text)
     return _spread(plan.footage, partial(film, output=output, seed=seed), workers, "video")
@@ -42,7 +44,7 @@ def draw(output: Path, size: str = "small", seed: int = 0, workers: int = 2) -> 
 
 def draw_portraits(output: Path, size: str = "small", seed: int = 0, workers: int = 2) -> int:
     """Draw the attribution demo into `output` and say how many pictures were missing there; raises as :func:`draw`."""
-    _claim(output, PORTRAITS_STAMP, (DATASET,), {"size": size, "seed": seed})
+    _claim(output, PORTRAITS_STAMP, (DATASET,), {"size": size, "seed": seed, "drawing": DRAWING})
     return _spread(make_portraits(size), partial(portray, output=output, seed=seed), workers, "picture")
 
 
