@@ -38,6 +38,7 @@ PLANS = {
     "sbi": {"max_steps": 200},  # half of its pictures are fakes, so that nothing is gained by guessing their share
     **dict.fromkeys(LARGE, FEW),
     **dict.fromkeys(LONG, {**FEW, "data": {**FEW["data"], "root": str(DATASETS / "demo_long")}}),
+    "ftcn": {**FEW, "data": {**FEW["data"], "root": str(DATASETS / "demo_long"), "batch_size": 4}},
     "gend": {**FEW, "max_steps": 24, "data": {**FEW["data"], "batch_size": 4}},  # how far faces are apart needs several
     "altfreezing": {  # the rate that its warm-up begins with
         **FEW,

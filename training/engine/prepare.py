@@ -68,6 +68,7 @@ def pick_device(name: str) -> torch.device:
         if not torch.cuda.is_available() or device.index >= torch.cuda.device_count():
             raise ConfigError(f"device '{name}' is not here; this machine has {torch.cuda.device_count()} GPUs")
         torch.cuda.set_device(device)
+        torch.backends.cudnn.benchmark = True  # batches are of one size: the search for the fastest kernels pays
     return device
 
 
