@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import cv2
@@ -46,7 +47,15 @@ def draw_face(method: int, seed: int) -> np.ndarray:
     return (face + stripes[:, None, None]).astype(np.uint8)
 
 
-def write_dataset(root: Path, name: str, sources: int = 9, frames: int = 4, step: int = 1) -> None:
+def write_dataset(
+    root: Path,
+    name: str,
+    sources: int = 9,
+    frames: int = 4,
+    step: int = 1,
+    methods: Sequence[str] = METHODS,
+    compressions: Sequence[str] = ("c23",),
+) -> None:
     """``root/datasets/rgb/<name>`` and ``root/manifests/<name>.json``: every source real and once per manipulation.
 
     Frames lie ``step`` source frames apart.
@@ -54,11 +63,11 @@ def write_dataset(root: Path, name: str, sources: int = 9, frames: int = 4, step
     entries = []
     splits = ["train"] * (sources - 4) + ["val"] * 2 + ["test"] * 2
     for source in range(sources):
-        for number, method in enumerate(METHODS):
-            path = f"{method}/c23/{source:03d}"
+        for compression, (number, method) in product(compressions, enumerate(methods)):
+            path = f"{method}/{compression}/{source:03d}"
             video = Video(
                 dataset=name, video=path, label=int(number > 0), method=method, source=f"{source:03d}",
-                split=splits[source], person=f"p{source}", compression="c23",
+                split=splits[source], person=f"p{source}", compression=compression,
             )  # fmt: skip
             indices = range(0, frames * step, step)
             entries.append((video, [_write_frame(root, name, path, number, source, f) for f in indices]))
@@ -79,7 +88,8 @@ def _write_frame(root: Path, name: str, video: str, number: int, source: int, fr
     cv2.imwrite(str(folder / "masks" / f"{stem}.png"), mask)
     np.save(folder / "landmarks" / f"{stem}.npy", points.astype(np.float32))
     files = {"image": f"frames/{stem}.png", "mask": f"masks/{stem}.png", "landmarks": f"landmarks/{stem}.npy"}
-    paired = f"frames/{METHODS[0]}/c23/{source:03d}/{frame:05d}.png" if number else None
+    compression = video.split("/")[1]
+    paired = f"frames/{METHODS[0]}/{compression}/{source:03d}/{frame:05d}.png" if number else None
     return Frame(frame=frame, **files, source_image=paired)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
 from analysis.literature import published
+from preprocessing.names import subset
 from tests.conftest import write_dataset
 from training import recorded, reproduce
 from training.assembly import find_yaml
@@ -18,7 +20,7 @@ from training.core.config import read_yaml
 from training.core.errors import ConfigError, DataError, ManifestError
 from training.core.registry import DETECTORS
 from training.leaderboard import Entry, entries
-from training.recorded import COLUMNS, rows
+from training.recorded import COLUMNS, find, rows
 from training.reproducing import Attempt
 
 ROW = "board/xception"
@@ -95,6 +97,32 @@ def test_a_checkpoint_is_scored_without_training(
     words = [ROW, "--weights_path", str(tmp_path / "run/last.safetensors"), "--output", str(tmp_path / "scored")]
     assert reproduce.main(words) == 0
     assert not (tmp_path / "scored/log.jsonl").exists()
+
+
+@pytest.mark.slow
+def test_a_row_of_the_literature_is_trained_tested_and_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On noise that bears the names of the 14 test sets."""
+    row = find("deepfakebench_frame_auc/Meso4", rows())
+    methods = ("real", "Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "FaceShifter")
+    write_dataset(tmp_path, "FaceForensics++", sources=7, frames=2, methods=methods, compressions=("c23", "c40"))
+    for name in {subset(name).dataset for name in row.test_sets} - {"FaceForensics++"}:
+        write_dataset(tmp_path, name, sources=5, frames=2)
+    few = ["max_steps=2", "data.batch_size=4", "data.workers=0", "evaluate.resamples=20"]
+    few += [f"data.root={tmp_path}/datasets", f"data.manifests={tmp_path}/manifests"]
+    words = [row.name, *(f"--set={one}" for one in few)]
+    code = reproduce.main([*words, "--output", str(tmp_path / "run")])
+    measured = json.loads((tmp_path / "run/metrics.json").read_text())["sets"]
+    assert set(measured) == set(row.test_sets) and len(measured) == 14
+    verdicts = re.findall(r"(\d+) (within interval|outside)", capsys.readouterr().out)
+    assert sum(int(count) for count, _ in verdicts) == 14 and code == int(
+        any(kind == "outside" for _, kind in verdicts)
+    )
+
+    words += ["--set=data.frames_test=1", "--weights_path", str(tmp_path / "run/last.safetensors")]
+    assert reproduce.main([*words, "--output", str(tmp_path / "fewer")]) == 1
+    assert "14 protocol differs" in capsys.readouterr().out
 
 
 def test_all_that_is_missing_is_told_and_where_to_get_it(board: Path, tmp_path: Path) -> None:
