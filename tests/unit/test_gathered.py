@@ -55,6 +55,17 @@ def gradients(name: str, rows: list[int]) -> dict[str, Tensor]:
     return {n: p.grad for n, p in learning.items()} | {"loss": distributed.mean(losses.total.detach(), len(rows))}
 
 
+def broadcast(rank: int) -> dict[str, Tensor]:
+    """What a process holds after the first one's tensors were sent to it."""
+    module = nn.Module()
+    module.turned = nn.Parameter(torch.full((2, 3), float(rank)).T)  # its rows do not follow one another
+    for kind in (torch.int16, torch.bool, torch.int64, torch.float64):
+        module.register_buffer(str(kind).partition(".")[2], torch.full((3,), rank, dtype=kind))
+    module.register_buffer("number", torch.tensor(rank))
+    distributed.broadcast(module)
+    return {name: value.contiguous() for name, value in module.state_dict().items()}
+
+
 def work(rank: int, folder: Path) -> None:
     """One of two processes. Lives here by name, as spawned processes must find it."""
     torch.set_num_threads(1)
@@ -68,6 +79,7 @@ def work(rank: int, folder: Path) -> None:
     norm[0].running_mean.fill_(rank + 1.0)
     distributed.share_statistics(norm)
     save_file({"mean": norm[0].running_mean}, folder / f"norm{rank}")
+    save_file(broadcast(rank), folder / f"broadcast{rank}")
     save_file({"rows": rows.detach(), "number": number, "gradient": z.grad}, folder / f"rows{rank}")
     dist.destroy_process_group()
 
@@ -90,6 +102,12 @@ def test_two_processes_have_the_gradient_of_one(name: str, together: Path) -> No
             torch.testing.assert_close(
                 shared[key], value, rtol=1e-4, atol=1e-5, msg=lambda text, key=key: f"{key}: {text}"
             )
+
+
+def test_all_processes_begin_with_the_first_ones_tensors_of_whatever_type(together: Path) -> None:
+    for rank in range(2):
+        found = load_file(together / f"broadcast{rank}")
+        assert len(found) == 6 and not any(value.any() for value in found.values())
 
 
 def test_rows_come_by_rank_and_only_the_own_ones_have_a_gradient(together: Path) -> None:

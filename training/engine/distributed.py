@@ -63,7 +63,9 @@ def broadcast(module: nn.Module) -> None:
     if _active():
         with collective():
             for tensor in (*module.parameters(), *module.buffers()):
-                dist.broadcast(tensor.data, src=0)
+                whole = tensor.data.contiguous()
+                dist.broadcast(whole.view(-1).view(torch.uint8), src=0)  # not all types have a name among processes
+                tensor.data.copy_(whole)
 
 
 def add_up(module: nn.Module, names: Iterable[str]) -> None:
