@@ -64,15 +64,14 @@ class Curriculum(nn.Module):
     def _remember(self, confidence: Tensor, label: Tensor, index: Tensor) -> None:
         if not len(index):
             return
-        sure = confidence >= self.cutoff
+        sure = (confidence >= self.cutoff).nonzero().flatten()
         self.chosen[index[sure] % SLOTS] = label[sure].short()
-        self.pictures.clamp_(min=int(index.max()) + 1)
-        counts = torch.bincount(self.chosen[self.chosen >= 0].long(), minlength=len(self.status))
+        self.pictures.clamp_(min=index.max() + 1)
+        counts = torch.bincount(self.chosen.long() + 1, minlength=len(self.status) + 1)[1:]
         largest = counts.max()
         if self.warmup:
             largest = torch.maximum(largest, self.pictures - counts.sum())
-        if counts.any():
-            self.status.copy_(counts / largest)
+        self.status.copy_(torch.where(counts.any(), counts / largest, self.status))
 
 
 class Adaptive(nn.Module):
