@@ -32,7 +32,14 @@ MORE = {
     "sladd": 17,  # the CPU forges its pictures
 }  # fmt: skip
 NEVER = {"xception", "efficientnetb4", "clip", "effort"}
-"""Those whose speed is measured, and most that are like them."""
+"""They run ahead of the GPU all the time: nothing in the engine waits, and nothing in their losses."""
+
+SLOW = {
+    "altfreezing", "efficientnetb4", "facexray", "forensics_adapter", "ftcn", "i3d", "iid", "lrl", "lsda",
+    "multi_attention", "sbi",
+}  # fmt: skip
+"""Their steps take a second or more."""
+EVERY = [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in DETECTORS.names()]
 
 
 def on_gpu(name: str, toy: Path) -> tuple[Detector, Batch, Update]:
@@ -50,7 +57,7 @@ def on_gpu(name: str, toy: Path) -> tuple[Detector, Batch, Update]:
     return detector, prepare_of(cfg, GPU)(drawn.pin_memory()), update
 
 
-@pytest.mark.parametrize("name", DETECTORS.names())
+@pytest.mark.parametrize("name", EVERY)
 def test_learns_and_predicts_there_and_hardly_waits(name: str, toy: Path) -> None:
     with Gpu() as gpu:
         detector, batch, update = on_gpu(name, toy)
