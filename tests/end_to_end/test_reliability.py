@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ import torch
 from preprocessing.manifest import Record
 from preprocessing.store import Lmdb, lmdb_root, open_store, rgb_root
 from preprocessing.to_lmdb import pack
-from tests.end_to_end.conftest import SMALL, TINY, environment
+from tests.end_to_end.conftest import ROOT, SMALL, TINY, environment
 from tests.unit.test_full_disk import MOUNT, in_own_mounts
 from training import train as entry
 from training.core.errors import ContractError, DataError, ManifestError
@@ -182,3 +183,22 @@ def watched(folder: Path, process: subprocess.Popen, first: int, last: int) -> I
             family = [main, *main.children(recursive=True)]
             yield sum(p.memory_info().rss for p in family) / 2**20, sum(p.num_fds() for p in family)
         time.sleep(0.05)
+
+
+STOPPED = """
+from torch.utils.data import DataLoader
+from training.core.cli import run_entry
+from training.core.errors import BenchError
+
+def main(argv):
+    rows = iter(DataLoader(range(1000), num_workers=2))
+    next(rows)
+    raise BenchError("stopped")
+
+run_entry(main)
+"""
+
+
+def test_a_run_stopped_while_its_loaders_work_says_one_line() -> None:
+    done = subprocess.run([sys.executable, "-c", STOPPED], capture_output=True, text=True, env=environment(), cwd=ROOT)
+    assert (done.stderr, done.returncode) == ("error: stopped\n", 1)

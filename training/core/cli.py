@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -38,7 +39,10 @@ def run_entry(main: Callable[[list[str]], int | None]) -> None:
         sys.exit(130)
     finally:
         # Loader processes are deaf to the signal by which Python would end them, and it would wait for them forever.
-        for child in multiprocessing.active_children():
+        children = multiprocessing.active_children()
+        if children and hasattr(signal, "SIGCHLD"):
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # PyTorch would show a traceback: to it, they have crashed
+        for child in children:
             child.kill()
 
 
