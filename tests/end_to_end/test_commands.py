@@ -78,11 +78,11 @@ def test_slurms_script_is_whole() -> None:
 
 
 def runnable() -> list[Command]:
-    """What can run here, each command once."""
+    """What can run here, each command once, also where texts write it differently."""
     once: dict[str, Command] = {}
     for one in commands():
         if not any(re.match(begin, one.words) for begin in NOT_RUN):
-            once.setdefault(one.words, one)
+            once.setdefault(placed(one.words), one)
     return list(once.values())
 
 
