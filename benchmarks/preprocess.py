@@ -73,6 +73,8 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--output", type=Path, default=RESULT)
     add_debug(parser)
     arguments = parser.parse_args(argv)
+    if arguments.copies < 3:
+        parser.error(f"--copies {arguments.copies}: two workers are timed from their second video on; give 3 or more")
     machine = describe("dlib-bin", "opencv-python-headless", "av", "numpy")
     cv2.setNumThreads(1)
     with tempfile.TemporaryDirectory() as name:

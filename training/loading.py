@@ -73,9 +73,10 @@ def load_trained(weights: Path, detector_path: str | None, asked: Asked) -> Trai
 def _published(weights: Path, detector_path: str | None, asked: Asked, layers: Layers) -> Trained:
     if detector_path is None:
         raise ConfigError(f"{shown(weights)} does not say which method it belongs to; give --detector_path")
-    add_method(layers, detector_path)
+    asked.onto(add_method(layers, detector_path))
+    # Last, since another backbone may be asked for: its weights, too, are in the checkpoint.
     layers.add_tree(zoo.overlay(layers.tree, weights="random"), shown(weights))
-    cfg = asked.over(layers)
+    cfg = Asked().over(layers)
     method = DETECTORS.get(cfg.detector.name)
     state = method.from_released(read_state(weights))
     classes = _open_classes(cfg, state, shown(weights)) if Task.ATTRIBUTION in method.tasks else PUBLISHED
