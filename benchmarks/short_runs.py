@@ -35,6 +35,8 @@ LONG = ("ftcn", "videomae")
 FEWER = ("sbi", *(name for name in LARGE if name not in LONG))
 """They see few of the demo's videos."""
 FEW = {"max_steps": 12, "precision": "bf16", "data": {"batch_size": 1, "frames_train": 1}}
+FOURS = {**FEW, "data": {**FEW["data"], "batch_size": 4}}
+"""For losses that say nothing of a single picture, or too little."""
 PLANS = {
     **dict.fromkeys(IMAGE, {}),
     "sbi": {
@@ -43,15 +45,9 @@ PLANS = {
         "optim": {"rule": {"lr": 0.05}},
     },
     **dict.fromkeys(LARGE, FEW),
-    **dict.fromkeys(LONG, {**FEW, "data": {**FEW["data"], "root": str(DATASETS / "demo_long")}}),
-    "ftcn": {**FEW, "data": {**FEW["data"], "root": str(DATASETS / "demo_long"), "batch_size": 4}},
-    "gend": {**FEW, "max_steps": 24, "data": {**FEW["data"], "batch_size": 4}},  # how far faces are apart needs several
-    "altfreezing": {  # the rate that its warm-up begins with
-        **FEW,
-        "max_steps": 24,
-        "data": {**FEW["data"], "batch_size": 4},
-        "optim": {"rule": {"lr": 5e-3}},
-    },
+    "ftcn": FOURS,
+    "gend": {**FOURS, "max_steps": 24},
+    "altfreezing": {**FOURS, "max_steps": 24, "optim": {"rule": {"lr": 5e-3}}},  # with which its warm-up begins
 }
 """Detector -> what its run changes of ``config/protocol/short.yaml``."""
 NOTES = {
@@ -61,6 +57,7 @@ NOTES = {
 }
 """What the table says of a run below it."""
 DEMO = DATASETS / "demo" / "manifests"
+DEMO_LONG = DATASETS / "demo_long"
 SETS = ("FaceForensics++", "Celeb-DF-v2")
 ONE_OF = {"train": 14, "val": 6, "test": 4}
 """Of how many videos of a split and method the large networks see one, so that a CPU does it in minutes."""
@@ -105,7 +102,7 @@ def train(name: str, folder: Path) -> None:
     random = zoo.overlay(read_yaml(find_yaml(name, "detector")), weights="random")  # so that no hub need be there
     flags = {"random weights": random, "its plan": PLANS[name]}
     if name in LONG:
-        flags["longer videos"] = {"data": {"manifests": str(DATASETS / "demo_long" / "manifests")}}
+        flags["longer videos"] = {"data": {"root": str(DEMO_LONG), "manifests": str(DEMO_LONG / "manifests")}}
     elif name in FEWER:
         flags["fewer videos"] = {"data": {"manifests": str(thinned(folder.parent / "manifests"))}}
     asked = Asked("short", flags)

@@ -29,16 +29,16 @@ SLOWEST = (
     + ("sbi", "stil")
 )  # fmt: skip
 """Large even when tiny, or their samples take long to make: blended, deformed, in groups of all forgeries."""
+STEPS = {**dict.fromkeys(SLOWER, 100), **dict.fromkeys(SLOWEST, 30)}
+"""Of those that the protocol's steps would take too long."""
 SHORT_CLIPS = {"backbone": {"frames": 8}, "data": {"recipe": {"length": 8}}}
 """The demo's videos have ten frames."""
 PLANS: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(SLOWER, {"max_steps": 100}),
-    **dict.fromkeys(SLOWEST, {"max_steps": 30}),
     "kmeans": {"optim": {"rule": {"lr": 0.1}, "schedule": "constant"}},  # a step of it is no gradient step
     "knn": {"optim": {"rule": {"lr": 0.1}, "schedule": "constant"}},
-    "lsda": {"max_steps": 30, "data": {"batch_size": 2}},
-    "ftcn": {**SHORT_CLIPS, "max_steps": 100},
-    "videomae": {**SHORT_CLIPS, "max_steps": 100},
+    "lsda": {"data": {"batch_size": 2}},
+    "ftcn": SHORT_CLIPS,
+    "videomae": SHORT_CLIPS,
 }
 """What single methods need beside RATE."""
 
@@ -70,8 +70,9 @@ class Entry:
         """What the board changes of the method's YAML: tiny networks, of which all is trained."""
         own = read_yaml(find_yaml(self.detector, "detector"))
         tiny = zoo.overlay(own, weights="random", size="tiny")
+        steps = {"max_steps": STEPS[self.detector]} if self.detector in STEPS else {}
         layers = Layers()
-        for tree in (_untuned(tiny), _paired(own), RATE, PLANS.get(self.detector, {}), {"seed": self.seed}):
+        for tree in (_untuned(tiny), _paired(own), RATE, steps, PLANS.get(self.detector, {}), {"seed": self.seed}):
             layers.add_tree(tree, "the leaderboard")
         return layers.tree
 
