@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from itertools import product
@@ -15,6 +16,7 @@ import torch
 
 from preprocessing.manifest import Frame, Manifest, Video
 from preprocessing.store import rgb_root
+from tests.mounts import MOUNT, in_own_mounts
 
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -91,6 +93,16 @@ def _write_frame(root: Path, name: str, video: str, number: int, source: int, fr
     compression = video.split("/")[1]
     paired = f"frames/{METHODS[0]}/{compression}/{source:03d}/{frame:05d}.png" if number else None
     return Frame(frame=frame, **files, source_image=paired)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Path:
+    """An empty folder on which a disk of any size can be mounted."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    if shutil.which("unshare") is None or in_own_mounts(MOUNT.format(size="1m", place=place)).returncode:
+        pytest.skip("no right to mount a disk here")
+    return place
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from preprocessing.manifest import Record
 from preprocessing.store import Lmdb, lmdb_root, open_store, rgb_root
 from preprocessing.to_lmdb import pack
 from tests.end_to_end.conftest import ROOT, SMALL, TINY, environment
-from tests.unit.test_full_disk import MOUNT, in_own_mounts
+from tests.mounts import MOUNT, in_own_mounts
 from training import train as entry
 from training.core.errors import ContractError, DataError, ManifestError
 from training.core.types import Identity, Sample
@@ -57,11 +57,10 @@ def test_a_loss_that_is_not_finite_stops_and_the_state_before_it_can_be_resumed(
     assert read_card(folder / "last.safetensors").step == 5
 
 
-def test_a_full_disk_ends_training_in_one_line_and_spoils_no_checkpoint(command: Command, tmp_path: Path) -> None:
-    disk, kept = tmp_path / "disk", tmp_path / "kept"
-    disk.mkdir()
-    if shutil.which("unshare") is None or in_own_mounts(MOUNT.format(size="1m", place=disk)).returncode:
-        pytest.skip("no right to mount a disk here")
+def test_a_full_disk_ends_training_in_one_line_and_spoils_no_checkpoint(
+    command: Command, disk: Path, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
     words = command("train", *XCEPTION, *SAVING, "--output", str(disk / "run"))
     keep = f'"$@"; code=$?; cp -r {disk}/run {kept}; exit $code'
     done = in_own_mounts(f"{MOUNT.format(size='700k', place=disk)} && {keep}", *words)  # one state, but not two

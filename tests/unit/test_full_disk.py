@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 import sys
 
 import pytest
 
+from tests.mounts import MOUNT, in_own_mounts
 from tests.unit.media import face_video, needs_predictor
 
-MOUNT = "mount -t tmpfs -o size={size} none {place}"
 SCRIPT = """
 import shutil, subprocess, sys
 from preprocessing import preprocess, to_lmdb
@@ -35,22 +33,6 @@ if store == "rgb":
 shutil.copytree(place, saved + "/after")
 print("codes", codes)
 """
-
-
-def in_own_mounts(command: str, *arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        ["unshare", "--map-root-user", "--mount", "sh", "-c", command, "sh", *arguments], capture_output=True, text=True
-    )
-
-
-@pytest.fixture
-def disk(tmp_path):
-    """An empty folder on which a disk of any size can be mounted."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    if shutil.which("unshare") is None or in_own_mounts(MOUNT.format(size="1m", place=place)).returncode:
-        pytest.skip("no right to mount a disk here")
-    return place
 
 
 @needs_predictor
