@@ -9,6 +9,7 @@ landmarks beside them as files of their own, and the manifest. The pictures are 
 from __future__ import annotations
 
 import argparse
+import filecmp
 import os
 import re
 import shutil
@@ -155,7 +156,7 @@ def _put(source: str, target: str) -> str:
     """``target`` is the file ``source``: the same one where the disk can do that, else a copy."""
     there = Path(target)
     if there.exists():
-        if there.stat().st_size != Path(source).stat().st_size:
+        if not filecmp.cmp(source, target):
             raise ConfigError(f"{shown(there)} is there already; remove it, or choose another --dataset")
         return target
     try:

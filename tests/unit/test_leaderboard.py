@@ -7,14 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
+from benchmarks import demo
 from benchmarks.leaderboard import RESULTS, rebuild
 from benchmarks.packed import RUNS, SCORES, pack, unpack
 from tests.unit.fabricated import scores, write_run
 from training.core.conditions import protocol_hash
+from training.core.errors import ConfigError
 from training.core.paths import ROOT
 from training.core.registry import DETECTORS
-from training.engine.results import METRICS, Scores, read_json, scores_path, write_json
+from training.engine.results import CONFIG, METRICS, Scores, read_json, scores_path, write_json
 from training.leaderboard import Entry
 from training.recorded import find, rows
 
@@ -45,6 +48,24 @@ def test_the_demos_row_is_what_readme_shows_under_protocols_with_their_condition
         cells = next(line.split("|")[2:] for line in lines if line.startswith(f"| {shown} "))
         values = [figure.value for figure in row.figures if figure.metric == metric]
         assert [cell.split()[0] for cell in cells[: len(values)]] == [f"{value:.3f}" for value in values]
+
+
+def test_a_run_of_the_demo_is_recorded_and_another_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "RESULTS", tmp_path / "results")
+    run, kept = tmp_path / "run", read_json(RESULTS.parent / "demo/about.json")
+    (hashed, conditions), *_ = kept["conditions"].items()
+    figure = {"value": 0.75, "low": 0.5, "high": 1.0}
+    found = {"metrics": {"video/auc": figure}, "protocol": hashed, "conditions": conditions}
+    write_json(run / "test" / METRICS, {"sets": {"Toy": found}})
+    for name, expected in (("xception", None), ("clip_freq", "clip_freq,clip_freq,1024,Toy,video/auc,0.750000,")):
+        detector = demo.SETTINGS["detector"] | {"name": name}
+        (run / CONFIG).write_text(yaml.safe_dump({"detector": detector, "seed": demo.SETTINGS["seed"]}))
+        if expected is None:
+            with pytest.raises(ConfigError, match="not a run of `make demo`"):
+                demo.main([str(run)])
+        else:
+            assert demo.main([str(run)]) == 0
+            assert (tmp_path / "results/figures.csv").read_text().splitlines()[1].startswith(expected)
 
 
 def test_figures_tables_and_reports_are_rebuilt_from_scores(tmp_path: Path) -> None:
